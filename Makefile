@@ -1,0 +1,57 @@
+# The two commands: `make lab` and `make test`. Everything else is for maintainers and instructors.
+# Recipes call programs by their path below this folder, so that they work in a folder whose name has a space.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+# one process a core; a whole notebook or test module stays on one of them
+WORKERS ?= 2
+START := notebooks/00-start-here/start_here.ipynb
+ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
+
+.PHONY: help env lab test check notebooks navigation release bench lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+env:  ## make .venv from the lock (the other targets do it by themselves)
+	@scripts/setup.sh
+
+lab: env  ## make the environment, check the engines, open JupyterLab on the start page
+	@$(PYTHON) -m companion doctor || echo "The notebooks of a missing engine can't run; all others can."
+	@$(PYTHON) -m jupyterlab $(ROOT_OK) --ip=127.0.0.1 $(LAB_OPTIONS) $(START)
+
+test: env  ## make the environment, then everything CI checks: lint, unit tests, every notebook, the exercises
+	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTEST) -n $(WORKERS) --dist loadscope --nbval -rs tests notebooks
+
+check: env  ## the fast subset: lint, and the tests that run no notebook
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTEST) -n $(WORKERS) --dist loadscope -m "not slow" -rs tests
+
+notebooks: env navigation  ## re-execute the notebooks in place and normalise them (NAME="dask_audio ..." for some)
+	@$(PYTHON) -m ruff format --quiet notebooks
+	@$(PYTHON) scripts/notebooks.py $(NAME)
+	@$(PYTHON) scripts/navigation.py
+
+navigation: env  ## write the navigation and the contents tables from companion/book.py
+	@$(PYTHON) scripts/navigation.py
+
+release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
+	@$(PYTHON) scripts/release.py $(UNIT)
+
+bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON
+	@$(PYTHON) scripts/bench.py
+
+lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes and without addresses
+	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --group dev pyproject.toml \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+
+clean:  ## remove all that was made here: environment, caches, scratch folder, released and graded copies
+	@rm -rf .venv .cache .workspace release submitted autograded feedback downloaded gradebook.db* grades.csv
+	@rm -rf *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

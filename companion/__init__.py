@@ -1,0 +1,11 @@
+"""The small library behind the notebooks: where they run, what they run on, how well it went.
+
+Importing it costs next to nothing: an engine's package is imported only by the module that connects to it.
+"""
+
+from companion.errors import CompanionError, DatasetError, EngineUnavailable, WorkspaceError
+from companion.quiet import quiet
+from companion.workspace import workspace
+
+__version__ = "0.1.0"
+__all__ = ["CompanionError", "DatasetError", "EngineUnavailable", "WorkspaceError", "quiet", "workspace"]

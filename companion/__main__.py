@@ -1,0 +1,64 @@
+"""The command ``companion``: what runs on this machine, and what is in the book."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from companion import __version__, book, engines
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code (0 well, 1 an engine is missing, 2 a wrong call)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BrokenPipeError:  # the reader's `head` has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="companion", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    doctor = commands.add_parser(
+        "doctor",
+        help="which engines are embedded, live or missing here",
+        description="A table of the engines. Exit code 1 when one that the book needs is missing, or one that you name.",
+    )
+    doctor.add_argument("engine", nargs="*", choices=engines.NAMES, metavar="ENGINE", help=", ".join(engines.NAMES))
+    doctor.set_defaults(run=_doctor)
+    contents = commands.add_parser("list", help="the book's notebooks with unit, engine and run time")
+    contents.set_defaults(run=_list)
+    return parser
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    found = engines.probe(tuple(options.engine) or engines.NAMES)
+    _print_table(("engine", "state", "version", "where, or how to get it"), [_row(s) for s in found])
+    missing = [s.engine for s in found if s.mode == "missing" and (options.engine or not s.optional)]
+    if missing:
+        print(f"\nmissing: {', '.join(missing)}")
+    return 1 if missing else 0
+
+
+def _row(status: engines.Status) -> tuple[str, ...]:
+    mode = "missing (optional)" if status.mode == "missing" and status.optional else status.mode
+    return status.engine, mode, status.version, status.detail
+
+
+def _list(_: argparse.Namespace) -> int:
+    rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
+    _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
+    return 0
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head) - 1)]
+    for row in (head, *rows):
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

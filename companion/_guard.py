@@ -1,0 +1,57 @@
+"""Runs a server on behalf of a notebook and takes it down when the notebook's process is gone, however it went.
+
+``atexit`` covers a kernel that ends; nothing inside a process covers its own SIGKILL. So each embedded server is the child
+of this small process, which notices the death of its parent in two ways: its standard input closes, or it gets a new parent.
+
+usage: python -m companion._guard PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+
+_POLL_SECONDS = 0.3
+_GRACE_SECONDS = 5.0
+
+
+def main(argv: list[str]) -> int:
+    parent, folder, _, *command = argv
+    # the kernel's Ctrl-C is not for the server
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        while child.poll() is None and os.getppid() == int(parent):
+            ready, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
+            if ready:  # only ever end of file: nobody writes here
+                break
+        return child.poll() or 0
+    finally:
+        _stop(child)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(child: subprocess.Popen) -> None:
+    """SIGTERM to the server's whole session, SIGKILL to what is left after a grace period."""
+    for sig in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, sig)
+        except ProcessLookupError:
+            return
+        try:
+            child.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        # the leader is gone; helpers of its own may not be
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        return
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""The book's table of contents: the one list that navigation, tests and ``companion list`` are made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+UNITS = {
+    "00-start-here": "Start here",
+    "01-distributed-computing": "Distributed computing",
+    "02-parallel-processing": "Parallel processing",
+    "06-edge-computing": "Edge computing",
+    "07-federated-learning": "Federated learning",
+}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook of the book.
+
+    Attributes:
+        unit: its folder under ``notebooks/``, which is also its nbgrader assignment.
+        name: its file name without the ending.
+        title: as in the contents.
+        line: one sentence on what the reader does there.
+        engine: what does the work.
+        needs: notebooks worth reading first, by name.
+    """
+
+    unit: str
+    name: str
+    title: str
+    line: str
+    engine: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Path of the notebook below ``notebooks/``, with forward slashes."""
+        return f"{self.unit}/{self.name}.ipynb"
+
+
+BOOK = (
+    Chapter(
+        "00-start-here",
+        "start_here",
+        "Start here",
+        "What scalable means, the map of the book, and what runs on this machine.",
+        "-",
+    ),
+    Chapter(
+        "01-distributed-computing",
+        "dask_audio",
+        "Audio features on a Dask cluster",
+        "Turn hundreds of recordings into features on worker processes, kill one, and get the same bits.",
+        "Dask",
+    ),
+    Chapter(
+        "02-parallel-processing",
+        "multiprocessing_images",
+        "Image recognition on every core",
+        "Share tens of thousands of image patches between processes without copying them.",
+        "multiprocessing",
+    ),
+    Chapter(
+        "06-edge-computing",
+        "tflite_smart_home",
+        "A smart home that thinks at home",
+        "Shrink a model to 8-bit integers, run it beside the sensors, and cut the cloud.",
+        "TensorFlow Lite",
+    ),
+    Chapter(
+        "07-federated-learning",
+        "pysyft_healthcare",
+        "A hospital answers without showing its data",
+        "Submit, review and run a job on private records, then try to break out of it.",
+        "PySyft",
+    ),
+)
+
+
+def chapter(name: str) -> Chapter:
+    """The chapter with this name; KeyError names the ones there are."""
+    for entry in BOOK:
+        if entry.name == name:
+            return entry
+    raise KeyError(f"no notebook {name!r}; the book has: {', '.join(entry.name for entry in BOOK)}")
+
+
+def folder() -> Path | None:
+    """The checkout's ``notebooks/``, or None when the package is installed without it."""
+    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
+    return notebooks if notebooks.is_dir() else None
+
+
+def run_time(entry: Chapter) -> str:
+    """How long the notebook took when its outputs were made (``make notebooks`` notes it), or ``-``."""
+    notebooks = folder()
+    path = notebooks / entry.file if notebooks else None
+    if path is None or not path.is_file():
+        return "-"
+    seconds = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("companion", {}).get("seconds")
+    return f"{seconds} s" if seconds else "-"

@@ -1,0 +1,97 @@
+"""How it looks: one plotting style for the whole book, a palette safe for colour-blind readers, text for every picture."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from companion.measure import Law
+
+#: Okabe and Ito (2008), in an order that keeps neighbours apart; black is for ideal lines
+BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, BLACK = PALETTE = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#222222",
+)  # fmt: skip
+
+_STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 10,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.size": 10,
+    "grid.alpha": 0.25,
+    "image.cmap": "viridis",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+}
+
+
+def figure(width: float = 8.0, height: float = 3.6, *, rows: int = 1, columns: int = 1, **options):
+    """A styled figure and its axes, ``(Figure, Axes or array of Axes)``; sizes in inches; ``options`` as in plt.subplots."""
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+
+    # for the whole kernel: titles and legends read these settings when they are made, after this function
+    plt.rcParams.update({**_STYLE, "axes.prop_cycle": cycler(color=PALETTE)})
+    fig, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
+    plt.close(fig)  # shown by show(), once, and not again at the end of the cell
+    return fig, axes
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Display a figure with its alternative text.
+
+    The text is what a screen reader and a terminal get, and what nbval compares in place of the picture: say what a reader
+    should see in it, in words that stay true from run to run.
+    """
+    from IPython.display import display
+
+    buffer = io.BytesIO()
+    # no creation date or version: the same figure gives the same bytes
+    fig.savefig(buffer, format="png", dpi=fig.dpi, metadata={"Software": None})
+    display({"image/png": buffer.getvalue(), "text/plain": alt}, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def speedup(axes: Axes, table: pd.DataFrame, law: Law | None = None, most_workers: int | None = None) -> None:
+    """Measured speed-up with its quartiles, the ideal line, and a fitted law extrapolated beyond the measurements.
+
+    Args:
+        table: from ``companion.measure.speedup_table``.
+        law: from ``fit_amdahl`` or ``fit_usl``.
+        most_workers: right end of the axis; twice the largest measured by default.
+    """
+    import numpy as np
+
+    workers = table.index.to_numpy(float)
+    serial = table["seconds"].iloc[0]
+    end = most_workers or 2 * workers.max()
+    n = np.linspace(1, end, 200)
+    axes.plot(n, n, color=BLACK, linestyle="--", linewidth=1, label="ideal")
+    spread = np.abs(serial / table[["q3", "q1"]].to_numpy().T - table["speed-up"].to_numpy())
+    axes.errorbar(workers, table["speed-up"], yerr=spread, fmt="o", color=BLUE, capsize=3, label="measured, quartiles")
+    if law is not None:
+        axes.plot(n, law.curve(n), color=ORANGE, label=f"{law.name}, fitted")
+    axes.set(xlabel="workers", ylabel="speed-up over serial", xlim=(0.9, end), ylim=(0, None))
+    axes.legend()
+
+
+def confusion(axes: Axes, matrix, labels: list[str]) -> None:
+    """A confusion matrix of counts, shape (classes, classes), rows true and columns predicted."""
+    axes.imshow(matrix, cmap="Blues")
+    axes.grid(False)
+    half = matrix.max() / 2
+    for i, row in enumerate(matrix):
+        for j, count in enumerate(row):
+            axes.text(j, i, str(count), ha="center", va="center", color="white" if count > half else BLACK)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="true")

@@ -1,0 +1,120 @@
+"""Write what follows from the book's list (companion/book.py): navigation and facts cells in every notebook, and the
+contents tables of the start page and the README.
+
+usage: python scripts/navigation.py [--check]      --check writes nothing, names what is out of date, exits with 1
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from companion import book
+from companion.book import BOOK, UNITS, Chapter
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+TAG = "generated"
+START = BOOK[0]
+MARKS = ("<!-- contents: written by scripts/navigation.py -->", "<!-- end of contents -->")
+
+
+def link(source: Chapter, target: Chapter) -> str:
+    """Relative address from one notebook to another."""
+    return os.path.relpath(target.file, source.unit).replace(os.sep, "/")
+
+
+def navigation_line(chapter: Chapter) -> str:
+    """Previous, contents, next."""
+    at = BOOK.index(chapter)
+    parts = []
+    if at > 0:
+        parts.append(f"[← {BOOK[at - 1].title}]({link(chapter, BOOK[at - 1])})")
+    if chapter is not START:
+        parts.append(f"[Contents]({link(chapter, START)})")
+    if at + 1 < len(BOOK):
+        parts.append(f"[{BOOK[at + 1].title} →]({link(chapter, BOOK[at + 1])})")
+    return " · ".join(parts)
+
+
+def facts_line(chapter: Chapter) -> str:
+    """Unit, engine, run time, and what to read first."""
+    needs = [book.chapter(name) for name in chapter.needs]
+    before = ", ".join(f"[{c.title}]({link(chapter, c)})" for c in needs) or "nothing"
+    facts = {
+        "Unit": UNITS[chapter.unit],
+        "Engine": chapter.engine,
+        "Runs in": f"about {book.run_time(chapter)} on two cores",
+        "Read first": before,
+    }
+    return " · ".join(f"**{name}** {value}" for name, value in facts.items() if value != "-")
+
+
+def contents_table(prefix: str) -> str:
+    """The book as a Markdown table; ``prefix`` leads from the page that holds it to ``notebooks/``."""
+    rows = ["| unit | notebook | what you do there | engine | runs in |", "|---|---|---|---|---|"]
+    for chapter in BOOK:
+        if chapter is not START:
+            cell = f"[{chapter.title}]({prefix}{chapter.file})"
+            rows.append(
+                f"| {UNITS[chapter.unit]} | {cell} | {chapter.line} | {chapter.engine} | {book.run_time(chapter)} |"
+            )
+    return "\n".join(rows)
+
+
+def between_marks(text: str, content: str, where: str) -> str:
+    """``text`` with what stands between the two marks replaced; ValueError without the marks."""
+    start, end = MARKS
+    if text.count(start) != 1 or text.count(end) != 1:
+        raise ValueError(f"{where} must hold once each: {start} and {end}")
+    return re.sub(
+        f"{re.escape(start)}.*?{re.escape(end)}", lambda _: f"{start}\n{content}\n{end}", text, flags=re.DOTALL
+    )
+
+
+def write_cells(notebook: NotebookNode, chapter: Chapter) -> None:
+    """Replace the generated cells: navigation first and last, facts after the title."""
+
+    def cell(name: str, source: str) -> NotebookNode:
+        return nbformat.v4.new_markdown_cell(source, id=f"generated-{name}", metadata={"tags": [TAG]})
+
+    own = [c for c in notebook.cells if TAG not in c.metadata.get("tags", [])]
+    line = navigation_line(chapter)
+    notebook.cells = [cell("top", line), own[0], cell("facts", facts_line(chapter)), *own[1:], cell("bottom", line)]
+    if chapter is START:
+        for entry in notebook.cells:
+            if MARKS[0] in entry.source:
+                entry.source = between_marks(entry.source, contents_table("../"), chapter.file)
+
+
+def render() -> dict[Path, str]:
+    """Every file this script owns a part of, with the text it should have."""
+    wanted = {}
+    for chapter in BOOK:
+        path = NOTEBOOKS / chapter.file
+        notebook = nbformat.read(path, as_version=4)
+        write_cells(notebook, chapter)
+        wanted[path] = nbformat.writes(notebook) + "\n"
+    readme = ROOT / "README.md"
+    wanted[readme] = between_marks(readme.read_text(encoding="utf-8"), contents_table("notebooks/"), "README.md")
+    return wanted
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when something is out of date")
+    check = parser.parse_args(arguments).check
+    stale = [path for path, text in render().items() if path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        print(f"{'out of date' if check else 'written'}: {path.relative_to(ROOT)}")
+        if not check:
+            path.write_text(render()[path], encoding="utf-8")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,111 @@
+"""Re-execute notebooks in place and normalise what is stored, so that a second run changes nothing that is compared.
+
+usage: python scripts/notebooks.py [NAME ...]      default: every notebook of the book
+"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from companion import book
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+CELL_TIMEOUT_SECONDS = 300
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_CELL_METADATA = ("tags", "nbgrader", "jupyter", "editable", "deletable")
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+#: outputs are those of the embedded engines, whatever the maintainer's shell points at
+_LIVE = [
+    "DASK_SCHEDULER_ADDRESS",
+    "SPARK_REMOTE",
+    "SPARK_MASTER",
+    "REDIS_URL",
+    "DATABASE_URL",
+    "AWS_ENDPOINT_URL",
+    "DOCKER_HOST",
+    "KUBECONFIG",
+    "PROMETHEUS_URL",
+    "JENKINS_URL",
+]
+
+
+def execute(notebook: NotebookNode, folder: Path) -> float:
+    """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took."""
+    env = {name: value for name, value in os.environ.items() if name not in _LIVE}
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
+    start = time.perf_counter()
+    client.execute(env=env)
+    return time.perf_counter() - start
+
+
+def normalise(notebook: NotebookNode, seconds: float | None = None) -> None:
+    """Drop what differs from run to run or from machine to machine without being compared: execution stamps, widget state,
+    the frames of tracebacks (they hold paths). ``seconds`` is kept rounded up to fives.
+    """
+    kept = dict(notebook.metadata.get("companion", {}))
+    if seconds is not None:
+        kept["seconds"] = 5 * (int(seconds) // 5 + 1)
+    notebook.metadata = NotebookNode(
+        companion=NotebookNode(kept), kernelspec=NotebookNode(_KERNEL), language_info=NotebookNode(name="python")
+    )
+    for cell in notebook.cells:
+        cell.metadata = NotebookNode(
+            {k: v for k, v in cell.metadata.items() if k in _CELL_METADATA and v not in ({}, [])}
+        )
+        if cell.cell_type == "code":
+            cell.outputs = [_tidy(output) for output in cell.outputs if _WIDGET not in output.get("data", {})]
+
+
+def _tidy(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "error":
+        output.evalue = _ANSI.sub("", output.evalue)
+        output.traceback = [f"{output.ename}: {output.evalue}"]
+    return output
+
+
+def run(path: Path) -> None:
+    """Execute one notebook and write it back; on an error the file is left as it was."""
+    notebook = nbformat.read(path, as_version=4)
+    seconds = execute(notebook, path.parent)
+    normalise(notebook, seconds)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+    print(f"{path.stem:32} {seconds:6.1f} s", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", help="a notebook's name, such as dask_audio")
+    names = parser.parse_args(arguments).name
+    try:
+        chapters = [book.chapter(name) for name in names] or list(book.BOOK)
+    except KeyError as error:
+        parser.error(str(error.args[0]))
+    failed = []
+    for chapter in chapters:
+        try:
+            run(NOTEBOOKS / chapter.file)
+        except CellExecutionError as error:
+            print(f"{chapter.name}: {_ANSI.sub('', str(error))}", file=sys.stderr)
+            failed.append(chapter.name)
+    if failed:
+        print(f"not written, a cell failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
