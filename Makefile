@@ -9,6 +9,8 @@ WORKERS ?= 2
 START := notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
 .PHONY: help env lab test check notebooks navigation release bench lock clean
 
 help:  ## show this list
@@ -47,7 +49,7 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 	@$(PYTHON) scripts/bench.py
 
 lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes and without addresses
-	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --group dev pyproject.toml \
+	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --extra dev pyproject.toml \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
 
 clean:  ## remove all that was made here: environment, caches, scratch folder, released and graded copies

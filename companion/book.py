@@ -26,6 +26,7 @@ class Chapter:
         line: one sentence on what the reader does there.
         engine: what does the work.
         needs: notebooks worth reading first, by name.
+        requires: engine modules without which it can't run (see ``companion.engines``).
     """
 
     unit: str
@@ -34,6 +35,7 @@ class Chapter:
     line: str
     engine: str
     needs: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -48,6 +50,7 @@ BOOK = (
         "Start here",
         "What scalable means, the map of the book, and what runs on this machine.",
         "-",
+        requires=("redis",),
     ),
     Chapter(
         "01-distributed-computing",
@@ -55,6 +58,7 @@ BOOK = (
         "Audio features on a Dask cluster",
         "Turn hundreds of recordings into features on worker processes, kill one, and get the same bits.",
         "Dask",
+        requires=("dask",),
     ),
     Chapter(
         "02-parallel-processing",
@@ -69,6 +73,7 @@ BOOK = (
         "A smart home that thinks at home",
         "Shrink a model to 8-bit integers, run it beside the sensors, and cut the cloud.",
         "TensorFlow Lite",
+        requires=("litert",),
     ),
     Chapter(
         "07-federated-learning",
@@ -76,6 +81,7 @@ BOOK = (
         "A hospital answers without showing its data",
         "Submit, review and run a job on private records, then try to break out of it.",
         "PySyft",
+        requires=("pysyft",),
     ),
 )
 

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,7 +136,9 @@ def _fit(name: str, workers, speedups, names: tuple[str, ...], start: float, bou
     if len(np.unique(workers[workers > 1])) < len(names):
         raise ValueError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
     law = _LAWS[name]
-    estimate, covariance = curve_fit(law, workers, speedups, [start] * len(names), bounds=bounds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no covariance from as many points as parameters: the interval says so
+        estimate, covariance = curve_fit(law, workers, speedups, [start] * len(names), bounds=bounds)
     freedom = len(workers) - len(names)
     half = t.ppf(0.975, freedom) * np.sqrt(np.diag(covariance)) if freedom > 0 else np.full(len(names), np.inf)
     low, high = np.clip(estimate - half, *bounds), np.clip(estimate + half, *bounds)

@@ -4,12 +4,13 @@ usage: python scripts/release.py [UNIT ...]      default: every unit
 """
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
 
 from nbgrader.apps import NbGraderAPI
-from nbgrader.apps.baseapp import NbGrader
+from traitlets.config.loader import PyFileConfigLoader
 
 from companion.book import BOOK, UNITS
 
@@ -18,11 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def grader(root: Path) -> NbGraderAPI:
     """nbgrader's own interface, configured by the course's ``nbgrader_config.py`` in ``root``."""
-    app = NbGrader()
-    app.config_file_paths_override = [str(root)]
-    app.load_config_file(path=[str(root)])
-    app.config.CourseDirectory.root = str(root)
-    return NbGraderAPI(config=app.config)
+    # nbgrader calls alembic by its bare name, and this environment may not be activated
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    config.CourseDirectory.root = str(root)
+    return NbGraderAPI(config=config)
 
 
 def main(arguments: list[str]) -> int:

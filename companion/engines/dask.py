@@ -39,8 +39,13 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
         return _connect_live(address, n_workers, timeout)
     import dask
 
-    # a worker killed on purpose is part of the lesson: its log lines are not
-    dask.config.set({"distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, "MALLOC_TRIM_THRESHOLD_": "65536"}})
+    dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, "MALLOC_TRIM_THRESHOLD_": "65536"},
+            # read from the variable when dask was imported; by now the reader may have unset it
+            "scheduler-address": None,
+        }
+    )
     return Client(
         n_workers=n_workers,
         threads_per_worker=1,
@@ -50,6 +55,7 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
         security=True,
         dashboard_address="127.0.0.1:0",
         local_directory=str(workspace("dask")),
+        # a worker killed on purpose is part of the lesson: its log lines are not
         silence_logs=logging.CRITICAL,
         set_as_default=True,
     )

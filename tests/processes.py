@@ -1,0 +1,65 @@
+"""Finds what a test has left behind: processes by a mark in their environment, shared memory, files.
+
+A child inherits its parent's environment however it was started, so the mark finds orphans that a process tree has lost.
+"""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+MARK = "COMPANION_TEST_MARK"
+
+
+def new_mark() -> dict[str, str]:
+    """An environment variable that is unique to one run."""
+    return {MARK: uuid.uuid4().hex}
+
+
+def marked(mark: dict[str, str]) -> list[psutil.Process]:
+    """The living processes that carry the mark, other than this one."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            alive = process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid()
+            if alive and process.environ().get(MARK) == mark[MARK]:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether the condition comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+def assert_gone(mark: dict[str, str]) -> None:
+    """No marked process is left after a grace period; the survivors are named, then killed."""
+    if until(lambda: not marked(mark)):
+        return
+    survivors = marked(mark)
+    names = [f"{p.pid} {' '.join(p.cmdline())[:120]}" for p in survivors]
+    for process in survivors:
+        process.send_signal(signal.SIGKILL)
+    raise AssertionError("left behind:\n" + "\n".join(names))
+
+
+def shared_memory() -> set[str]:
+    """Names in /dev/shm."""
+    folder = Path("/dev/shm")
+    return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+
+
+def assert_no_new_shared_memory(before: set[str]) -> None:
+    """Nothing stays in /dev/shm; segments of tests that run beside this one come and go, a leaked one stays."""
+    assert until(lambda: not (shared_memory() - before)), f"left in /dev/shm: {sorted(shared_memory() - before)}"

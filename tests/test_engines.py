@@ -1,0 +1,203 @@
+"""The seam: each engine gives its own client, dies with its kernel, and says clearly what is missing."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+from processes import assert_gone, new_mark, until
+
+from companion import EngineUnavailable, engines
+from companion.engines import _server, aws, dask, docker, redis, spark
+
+pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
+
+
+def test_probe_starts_nothing_and_names_every_engine():
+    found = engines.probe()
+    assert tuple(status.engine for status in found) == engines.NAMES
+    assert all(status.mode in ("embedded", "live", "missing") and status.detail for status in found)
+
+
+@pytest.mark.parametrize("name", engines.NAMES)
+def test_every_engine_has_the_two_functions(name):
+    module = __import__(f"companion.engines.{name}", fromlist=["connect"])
+    assert callable(module.connect) and callable(module.probe)
+    assert module.connect.__doc__ and module.probe.__doc__
+
+
+# Redis stands for every engine that is a server process of its own.
+
+
+def test_redis_gives_its_own_client_on_loopback_with_a_password(scratch):
+    import redis as package
+
+    with redis.connect(decode_responses=True) as client:
+        assert type(client) is package.Redis
+        client.set("a", "1")
+        assert client.get("a") == "1"
+        settings = client.connection_pool.connection_kwargs
+        assert settings["host"] == "127.0.0.1"
+        stranger = package.Redis(host="127.0.0.1", port=settings["port"])
+        with pytest.raises(package.AuthenticationError):
+            stranger.ping()
+        folder = next(scratch.glob("redis-*"))
+        assert stat.S_IMODE((folder / "redis.conf").stat().st_mode) == 0o600
+        port = settings["port"]
+    assert not _server.answers(f"127.0.0.1:{port}", 0)
+    assert not folder.exists()
+
+
+def test_redis_unreachable_is_said_without_the_password(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://:s3cret@127.0.0.1:1/0")
+    with pytest.raises(EngineUnavailable, match=r"REDIS_URL \(127\.0\.0\.1:1/0\)") as caught:
+        redis.connect()
+    assert "s3cret" not in str(caught.value)
+    status = redis.probe()
+    assert status.mode == "missing" and "s3cret" not in status.detail
+
+
+def test_redis_live_and_a_wrong_password(monkeypatch):
+    with redis.connect() as embedded:
+        settings = embedded.connection_pool.connection_kwargs
+        monkeypatch.setenv("REDIS_URL", f"redis://:{settings['password']}@127.0.0.1:{settings['port']}/0")
+        with redis.connect() as live:
+            assert live.ping()
+        assert redis.probe().mode == "live"
+        monkeypatch.setenv("REDIS_URL", f"redis://:wrong@127.0.0.1:{settings['port']}/0")
+        with pytest.raises(EngineUnavailable, match=r"invalid username-password|WRONGPASS"):
+            redis.connect()
+
+
+def test_a_server_that_does_not_start_shows_the_end_of_its_log(scratch, tmp_path):
+    server = _server.Server([sys.executable, "-c", "raise SystemExit('no such disk')"], log=tmp_path / "log")
+    with pytest.raises(EngineUnavailable, match=r"(?s)Toy did not start.*no such disk"):
+        server.wait_until(lambda: False, "Toy")
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_server_dies_with_its_kernel_however_that_dies(scratch, sig):
+    mark = new_mark()
+    code = "from companion.engines import redis; c = redis.connect(); print(c.ping(), flush=True); import time; time.sleep(60)"
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
+    )
+    assert kernel.stdout.readline() == b"True\n"
+    kernel.send_signal(sig)
+    kernel.wait(20)
+    assert_gone(mark)
+    assert until(lambda: not list(scratch.glob("redis-*")))
+
+
+def test_aws_talks_to_the_stand_in_only(monkeypatch, tmp_path):
+    # a reader with real credentials, a profile and an endpoint of their own for one service
+    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\nendpoint_url = https://example.invalid\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    session = aws.connect()
+    storage = session.client("s3")
+    storage.create_bucket(Bucket="book")
+    assert [b["Name"] for b in storage.list_buckets()["Buckets"]] == ["book"]
+    assert storage.meta.endpoint_url.startswith("http://127.0.0.1:")
+    assert session.get_credentials().access_key == "embedded"
+
+
+def test_aws_stops_a_request_to_amazon(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.us-east-1.amazonaws.com")
+    with pytest.raises(EngineUnavailable, match="was stopped"):
+        aws.connect().client("s3").list_buckets()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sts.amazonaws.com")
+    with pytest.raises(EngineUnavailable, match="real AWS"):
+        aws.connect()
+
+
+def test_docker_unreachable_says_how_to_get_one(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with pytest.raises(EngineUnavailable, match=r"DOCKER_HOST=tcp://127\.0\.0\.1:1.*apt-get install docker\.io"):
+        docker.connect()
+    assert docker.probe().optional
+
+
+def test_dask_unreachable_names_the_address(monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1")
+    with pytest.raises(EngineUnavailable, match=r"DASK_SCHEDULER_ADDRESS=tcp://127\.0\.0\.1:1"):
+        dask.connect(timeout=2)
+    assert dask.probe().mode == "missing"
+
+
+@pytest.mark.slow
+def test_dask_is_its_own_client_on_loopback_over_tls():
+    from distributed import Client
+
+    with dask.connect(n_workers=2) as client:
+        assert type(client) is Client
+        assert client.submit(sum, [1, 2, 3]).result() == 6
+        workers = client.scheduler_info()["workers"]
+        assert len(workers) == 2
+        assert all(address.startswith("tls://127.0.0.1:") for address in workers)
+
+
+# Spark
+
+
+def test_no_java_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match=r"no Java found on the PATH.*apt-get install default-jre-headless"):
+        spark.connect()
+    assert spark.probe().mode == "missing"
+
+
+def test_a_java_home_without_java_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match=f"JAVA_HOME={tmp_path}"):
+        spark.require_java()
+
+
+def test_an_old_java_is_named(monkeypatch, tmp_path):
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"1.8.0_402\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert spark.find_java() == (java, 8)
+    with pytest.raises(EngineUnavailable, match=r"is Java 8\. Spark needs Java 17"):
+        spark.require_java()
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"), [("SPARK_REMOTE", "sc://127.0.0.1:1"), ("SPARK_MASTER", "spark://127.0.0.1:1")]
+)
+def test_spark_unreachable_names_the_address(monkeypatch, variable, address):
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(EngineUnavailable, match=f"{variable}={address}"):
+        spark.connect()
+
+
+needs_java = pytest.mark.skipif(
+    spark.find_java() is None and os.environ.get("COMPANION_REQUIRE_ENGINES") != "1",
+    reason=f"no Java. {spark.GET_JAVA}",
+)
+SPARK = """
+from companion.engines import spark
+with spark.connect() as session:
+    print(type(session).__module__, session.range(1000).selectExpr("sum(id)").first()[0])
+    print(session.sparkContext.parallelize([1, 2, 3]).map(lambda x: x * x).sum(), session.sparkContext.uiWebUrl)
+"""
+
+
+@needs_java
+@pytest.mark.slow
+def test_spark_is_its_own_session_quiet_and_gone_at_the_end(scratch):
+    mark = new_mark()
+    done = subprocess.run(
+        [sys.executable, "-c", SPARK], capture_output=True, text=True, env={**os.environ, **mark}, timeout=120
+    )
+    assert done.stdout.splitlines() == ["pyspark.sql.session 499500", "14 None"]
+    assert done.stderr == ""
+    assert_gone(mark)
+    assert list(scratch.iterdir()) == []
