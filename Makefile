@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 # one process a core; a whole notebook or test module stays on one of them
 WORKERS ?= 2
-START := notebooks/00-start-here/start_here.ipynb
+START := /lab/tree/notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -21,7 +21,7 @@ env:  ## make .venv from the lock (the other targets do it by themselves)
 
 lab: env  ## make the environment, check the engines, open JupyterLab on the start page
 	@$(PYTHON) -m companion doctor || echo "The notebooks of a missing engine can't run; all others can."
-	@$(PYTHON) -m jupyterlab $(ROOT_OK) --ip=127.0.0.1 $(LAB_OPTIONS) $(START)
+	@$(PYTHON) -m jupyterlab $(ROOT_OK) --ip=127.0.0.1 --LabApp.default_url=$(START) $(LAB_OPTIONS)
 
 test: env  ## make the environment, then everything CI checks: lint, unit tests, every notebook, the exercises
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."

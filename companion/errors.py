@@ -4,6 +4,10 @@
 class CompanionError(Exception):
     """Anything this package reports on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the message alone. It says what to do, the frames would not (``%tb`` has the cause)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class EngineUnavailable(CompanionError):
     """An engine can't be reached or started; the message says what to install or set."""
