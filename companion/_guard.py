@@ -3,7 +3,9 @@
 ``atexit`` covers a kernel that ends; nothing inside a process covers its own SIGKILL. So each embedded server is the child
 of this small process, which notices the death of its parent in two ways: its standard input closes, or it gets a new parent.
 
-usage: python -m companion._guard PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
+usage: python -m companion._guard [--no-stdin] PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
+
+``--no-stdin`` is for a command whose standard input is not a pipe of ours.
 """
 
 import contextlib
@@ -19,14 +21,15 @@ _GRACE_SECONDS = 5.0
 
 
 def main(argv: list[str]) -> int:
-    parent, folder, _, *command = argv
+    watch = [] if argv[0] == "--no-stdin" else [sys.stdin]
+    parent, folder, _, *command = argv[0 if watch else 1 :]
     # the kernel's Ctrl-C is not for the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         while child.poll() is None and os.getppid() == int(parent):
-            ready, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
+            ready, _, _ = select.select(watch, [], [], _POLL_SECONDS)
             if ready:  # only ever end of file: nobody writes here
                 break
         return child.poll() or 0

@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
 # Read by the libraries when they are first imported; what the reader has set wins.
 _SILENCE = {
@@ -15,11 +15,12 @@ _SILENCE = {
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Run a block with warnings off and everything written to file descriptor 2 dropped.
+def quiet(*, prints: bool = False) -> Iterator[None]:
+    """Run a block with warnings off and everything written to standard error dropped, native code's included.
 
-    Only for imports and calls whose native code logs below Python's reach, such as TensorFlow's start-up banner.
-    A Python exception passes through untouched.
+    Only for imports and calls that log where Python's own switches don't reach, such as TensorFlow's start-up banner.
+    With ``prints`` what they print goes too. Whatever they say is lost, so keep such blocks short; a Python exception
+    passes through untouched.
 
     >>> with quiet():
     ...     import this_is_where_tensorflow_goes  # doctest: +SKIP
@@ -30,7 +31,12 @@ def quiet() -> Iterator[None]:
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
     try:
-        with warnings.catch_warnings():
+        with ExitStack() as stack:
+            silent = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(redirect_stderr(silent))
+            if prints:
+                stack.enter_context(redirect_stdout(silent))
+            stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             yield
     finally:
