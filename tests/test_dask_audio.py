@@ -11,9 +11,9 @@ from conftest import NOTEBOOKS
 from processes import assert_gone, new_mark, until
 
 from companion import DatasetError, WorkspaceError
+from companion._server import answers, free_port
 from companion.book import chapter
 from companion.datasets import audio
-from companion.engines._server import answers, free_port
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):

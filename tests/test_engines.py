@@ -9,8 +9,8 @@ import sys
 import pytest
 from processes import assert_gone, new_mark, until
 
-from companion import EngineUnavailable, engines
-from companion.engines import _server, aws, dask, docker, redis, spark
+from companion import EngineUnavailable, _server, engines
+from companion.engines import aws, dask, docker, redis, spark
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 

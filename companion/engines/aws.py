@@ -10,8 +10,8 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from companion._server import answers, package_version
 from companion.engines import Status
-from companion.engines._server import answers, package_version
 from companion.errors import EngineUnavailable
 from companion.workspace import workspace
 

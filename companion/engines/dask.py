@@ -6,8 +6,8 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from companion._server import answers, package_version
 from companion.engines import Status
-from companion.engines._server import answers, package_version
 from companion.errors import EngineUnavailable
 from companion.workspace import workspace
 

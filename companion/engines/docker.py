@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from companion._server import package_version
 from companion.engines import Status
-from companion.engines._server import package_version
 from companion.errors import EngineUnavailable
 
 if TYPE_CHECKING:

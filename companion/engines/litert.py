@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion._server import package_version
 from companion.engines import Status
-from companion.engines._server import package_version
 from companion.errors import EngineUnavailable
 from companion.quiet import quiet
 
@@ -30,11 +30,15 @@ def connect(model: bytes | Path, threads: int = 1) -> Interpreter:
     except ImportError as error:
         raise EngineUnavailable("no LiteRT runtime: pip install ai-edge-litert.") from error
     content = model.read_bytes() if isinstance(model, Path) else model
+    name = model.name if isinstance(model, Path) else "this"
     if content[4:8] != b"TFL3":
-        raise ValueError(f"{model if isinstance(model, Path) else 'these bytes'} is not a TFLite model (no TFL3 mark)")
-    with quiet():  # XNNPACK reports its delegate on file descriptor 2
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        raise ValueError(f"{name} is not a TFLite model (no TFL3 mark)")
+    try:
+        with quiet():  # XNNPACK reports its delegate on file descriptor 2
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} is truncated or damaged: the runtime can't read it ({error})") from error
     return interpreter
 
 

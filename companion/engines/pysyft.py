@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion._server import package_version
 from companion.engines import Status
-from companion.engines._server import package_version
 from companion.errors import EngineUnavailable
 from companion.quiet import quiet
 from companion.workspace import workspace

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion._server import Server, answers, close_with, free_port, package_version, password
 from companion.engines import Status
-from companion.engines._server import Server, answers, close_with, free_port, package_version, password
 from companion.errors import EngineUnavailable
 from companion.workspace import disk_errors, workspace
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from companion._server import answers, package_version, password
 from companion.engines import Status
-from companion.engines._server import answers, package_version, password
 from companion.errors import EngineUnavailable
 from companion.quiet import quiet
 from companion.workspace import workspace

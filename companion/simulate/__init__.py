@@ -1,0 +1,1 @@
+"""What no laptop has: control loops, traffic, and the far end of a connection."""
