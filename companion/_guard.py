@@ -9,6 +9,7 @@ usage: python -m companion._guard [--no-stdin] PARENT_PID FOLDER_TO_REMOVE -- CO
 """
 
 import contextlib
+import ctypes
 import os
 import select
 import shutil
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> int:
     # the kernel's Ctrl-C is not for the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _adopt_orphans()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         while child.poll() is None and os.getppid() == int(parent):
@@ -35,6 +37,7 @@ def main(argv: list[str]) -> int:
         return child.poll() or 0
     finally:
         _stop(child)
+        _kill_detached()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -54,6 +57,26 @@ def _stop(child: subprocess.Popen) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         return
+
+
+def _adopt_orphans() -> None:
+    """What detaches itself from the command becomes a child of this process, which then finds it. Linux only."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, of linux/prctl.h
+
+
+def _kill_detached() -> None:
+    """SIGKILL to what the command started in a session of its own."""
+    import psutil
+
+    for _ in range(5):  # a killed process hands its children on
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        if not left:
+            return
+        psutil.wait_procs(left, timeout=1)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,16 @@ UNITS = {
     "00-start-here": "Start here",
     "01-distributed-computing": "Distributed computing",
     "02-parallel-processing": "Parallel processing",
+    "03-adaptive-learning": "Adaptive learning",
+    "04-containerization": "Containers",
+    "05-auto-scaling": "Auto-scaling",
     "06-edge-computing": "Edge computing",
     "07-federated-learning": "Federated learning",
+    "08-monitoring": "Monitoring",
+    "09-data-management": "Data management",
+    "10-microservices": "Microservices",
+    "11-devops": "DevOps",
+    "12-privacy-and-strategy": "Privacy and strategy",
 }
 
 

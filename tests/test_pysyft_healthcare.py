@@ -1,11 +1,14 @@
 """The hospital's data, PySyft's engine, and the round: without a network, refused where it must be, gone when killed."""
 
+import ast
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from conftest import NOTEBOOKS
 from processes import assert_gone, marked, new_mark, until
@@ -58,28 +61,32 @@ def test_half_a_google_drive_says_which_half_is_missing(monkeypatch, tmp_path):
         pysyft.connect()
 
 
-def test_with_tokens_the_clients_log_in_to_google_drive(monkeypatch, tmp_path):
-    """As far as it goes without an account: each party's own log-in is called, with its address and its token."""
-    import syft_rds
+def test_a_changed_job_environment_is_refused_and_repaired(monkeypatch, tmp_path):
+    """A job can edit its environment's files, which are the prepared ones: later jobs must not run on that."""
+    package = tmp_path / "lib" / "package.py"
+    package.parent.mkdir()
+    package.write_text("VALUE = 1\n")
+    monkeypatch.setattr(pysyft, "_template", lambda: tmp_path)
+    (tmp_path / "complete").write_text(pysyft._fingerprint(tmp_path))
+    pysyft._check_prepared()
+    pysyft.prepare()  # stands already: does nothing
+    assert package.exists()
+    package.write_text("VALUE = 2; steal()\n")
+    with pytest.raises(EngineUnavailable, match=r"a job has changed it.*python -m companion\.engines\.pysyft"):
+        pysyft.connect()
 
-    for party in ("DO", "DS"):
-        (tmp_path / party).write_text("{}")
-        monkeypatch.setenv(f"SYFT_{party}_EMAIL", f"{party.lower()}@example.org")
-        monkeypatch.setenv(f"SYFT_{party}_TOKEN_PATH", str(tmp_path / party))
-    monkeypatch.setattr(syft_rds, "login_do", lambda email, token: ("owner", email, token))
-    monkeypatch.setattr(syft_rds, "login_ds", lambda email, token: ("scientist", email, token))
-    owner, scientist = pysyft.connect()
-    assert owner == ("owner", "do@example.org", str(tmp_path / "DO"))
-    assert scientist == ("scientist", "ds@example.org", str(tmp_path / "DS"))
 
-
-def test_the_live_log_in_has_the_signature_that_connect_uses():
-    import inspect
-
-    import syft_rds
-
-    for login in (syft_rds.login_do, syft_rds.login_ds):
-        assert list(inspect.signature(login).parameters)[:2] == ["email", "token_path"]
+def test_a_preparation_that_fails_leaves_what_was_there(monkeypatch, tmp_path):
+    target = tmp_path / "environment"
+    (target / "lib").mkdir(parents=True)
+    (target / "complete").write_text("of other versions")
+    monkeypatch.setattr(pysyft, "_template", lambda: target)
+    monkeypatch.setattr(pysyft, "_cache", lambda: tmp_path / "empty")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(EngineUnavailable, match="job environment can't be made"):
+        pysyft.prepare()
+    assert (target / "complete").read_text() == "of other versions"
+    assert not list(tmp_path.glob("environment.*"))
 
 
 ROUND = """
@@ -149,6 +156,217 @@ def test_a_running_job_dies_with_its_killed_kernel(tmp_path):
     kernel.send_signal(signal.SIGKILL)
     kernel.wait()
     assert_gone(mark)
+
+
+FAKE_GOOGLE = """
+import os, pathlib, sys
+import syft.sync.connections.drive.gdrive_transport as transport
+from syft.sync.connections.drive.mock_drive_service import MockDriveBackingStore, MockDriveService
+store = MockDriveBackingStore()
+def from_token(cls, email, token_path, **options):
+    assert pathlib.Path(token_path).read_text() == email
+    connection = cls(email=email, token_path=token_path)
+    connection.setup(drive_service=MockDriveService(store, email), **options)
+    return connection
+transport.GDriveConnection.from_token_path = classmethod(from_token)
+"""
+
+
+@pytest.mark.slow
+def test_with_tokens_the_round_is_encrypted_and_stays_out_of_the_home_folder(tmp_path, scratch):
+    """PySyft's own Drive code, on PySyft's own simulation of Google's service; as far as it goes without an account."""
+    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    (tmp_path / "home").mkdir()
+    for party in ("DO", "DS"):
+        (tmp_path / party).write_text(f"{party.lower()}@example.org")
+        env |= {
+            f"SYFT_{party}_EMAIL": f"{party.lower()}@example.org",
+            f"SYFT_{party}_TOKEN_PATH": str(tmp_path / party),
+        }
+    code = "import os\nopen('outputs/a.txt', 'w').write('the' + 'answer' + str([k for k in os.environ if 'TOKEN_PATH' in k]))"
+    act = """
+with quiet(prints=True):
+    job.approve()
+    hospital.process_approved_jobs(stream_output=False, share_outputs_with_submitter=True)
+    researcher.sync()
+(answer,) = researcher.job_client.jobs[0].output_paths
+drive = pysyft.on_the_drive(hospital, researcher)
+assert len(drive) >= sum(1 for file in store.files.values() if file.content)
+found = [word for word in (b"SECRETROW", b"theanswer", b"TOKEN_PATH") if any(word in content for content in drive.values())]
+print(hospital.email, answer.read_text(), found)
+with quiet(prints=True):
+    again, _ = pysyft.connect()
+print([(job.name, job.status) for job in again.job_client.jobs])
+"""
+    script = FAKE_GOOGLE + round_script(code, act)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env=env)
+    assert done.stdout.splitlines() == ["do@example.org theanswer[] []", "[('job', 'done')]"], done.stderr
+    assert not list((tmp_path / "home").iterdir())
+    assert not done.stderr, "PySyft's own chatter"
+
+
+@pytest.mark.slow
+def test_the_operators_view_would_show_what_is_not_encrypted(scratch):
+    """The search that finds nothing in the notebook does find code and answer on a drive without encryption."""
+    act = """
+with quiet(prints=True):
+    job.approve()
+    hospital.process_approved_jobs(stream_output=False, share_outputs_with_submitter=True)
+drive = pysyft.on_the_drive(hospital, researcher)
+print(*(any(word in content for content in drive.values()) for word in (b"plain_code", b"theanswer", b"SECRETROW")))
+"""
+    code = "plain_code = 'the' + 'answer'\nopen('outputs/a.txt', 'w').write(plain_code)"
+    plain = """
+from syft_rds import SyftRDSClient
+pair = SyftRDSClient.pair_with_mock_drive_service_connection
+SyftRDSClient.pair_with_mock_drive_service_connection = lambda **options: pair(**{**options, "encryption": False})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", plain + round_script(code, act)], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "True True False", done.stderr
+
+
+@pytest.mark.slow
+def test_an_unapproved_job_never_runs_and_a_stranger_gets_nothing(tmp_path, scratch):
+    act = """
+with quiet(prints=True):
+    hospital.process_approved_jobs(stream_output=False, share_outputs_with_submitter=True)
+    stranger_owner, stranger = pysyft.connect(scientist="stranger@example.org")
+    visible = stranger.datasets.get_all()
+    stranger.submit_python_job(hospital.email, str(folder / "job.py"), job_name="strange", dependencies=[])
+    hospital.sync(); stranger_owner.sync()
+files = [path.read_bytes() for party in (researcher, stranger) for path in party.syftbox_folder.rglob("*") if path.is_file()]
+print(job.status, len(visible), len(stranger_owner.job_client.jobs), len(hospital.job_client.jobs), any(b"SECRETROW" in f for f in files))
+"""
+    code = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    done = subprocess.run([sys.executable, "-c", round_script(code, act)], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "pending 0 0 1 False", done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+def test_what_a_job_detaches_ends_with_the_job(scratch):
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    [os.close(f) for f in (0, 1, 2)]\n    time.sleep(300)"
+    act = "\nwith quiet(prints=True):\n    job.approve()\n    hospital.process_approved_jobs(stream_output=False)\n"
+    act += "print(hospital.job_client.jobs[0].status)"
+    mark = new_mark()
+    done = subprocess.run(
+        [sys.executable, "-c", round_script(code, act)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **mark},
+    )
+    assert done.stdout.strip() == "done", done.stderr
+    assert_gone(mark)
+
+
+LOOT = """
+table = pd.read_csv(sy.resolve_dataset_file_path("tumours"))
+import os, time
+honest = json.dumps(answer(sy.resolve_dataset_file_path("tumours")))
+box, loot, out = Path(os.environ["SYFTBOX_FOLDER"]), table.head(3).to_csv(), Path("outputs/answer.json")
+"""
+#: what the thief does, and whether its job is done (with the agreed numbers only) or rejected
+THIEVES = {
+    "by a link": ("out.symlink_to(sy.resolve_dataset_file_path('tumours'))", False),
+    "as bytes": ("out.write_bytes(b'\\xff' * 99)", False),
+    "beside everything, and by approving": (
+        "out.write_text(honest); Path('outputs', table.patient_id[0]).write_text(loot)\n"
+        "[p.write_text(p.read_text().replace('pending', 'approved')) for p in box.rglob('state.yaml')]\n"
+        "[(p / 'loot.txt').write_text(loot) for p in box.rglob('*') if p.is_dir() and '.venv' not in p.parts]",
+        True,
+    ),
+}
+
+
+def taught(*names: str) -> str:
+    """The notebook's own definitions of these names, as they stand there."""
+    cells = nbformat.read(NOTEBOOKS / chapter("pysyft_healthcare").file, as_version=4).cells
+    found = {}
+    for cell in cells:
+        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
+            for node in ast.parse(cell.source).body:
+                name = node.targets[0] if isinstance(node, ast.Assign) else node
+                found[getattr(name, "name", getattr(name, "id", None))] = ast.get_source_segment(cell.source, node)
+    return "\n\n".join(found[name] for name in names)
+
+
+QUARANTINE = """
+import json, shutil
+from companion import quiet, workspace
+from companion.datasets import hospital as data
+from companion.engines import pysyft
+hospital, researcher = pysyft.connect()
+from syft_job import JobClient, SyftJobConfig
+from syft_job.job_runner import SyftJobRunner
+folder, private = workspace("round"), data.records()
+secrets = set(private["patient_id"])
+private.to_csv(folder / "private.csv", index=False)
+data.mock(private).to_csv(folder / "mock.csv", index=False)
+{taught}
+with quiet(prints=True):
+    hospital.create_dataset(name="tumours", mock_path=folder / "mock.csv", private_path=folder / "private.csv", users=[researcher.email])
+    researcher.add_peer(hospital.email); hospital.load_peers(); hospital.approve_peer_request(researcher.email); researcher.load_peers()
+    (folder / "waiting.py").write_text("import syft as sy")
+    submit("waiting", folder / "waiting.py")
+    for name, (code, _) in {thieves!r}.items():
+        (folder / "thief.py").write_text("import syft as sy\\n" + QUESTION + {loot!r} + code)
+        submit(name, folder / "thief.py")
+        run_and_release(name)
+        researcher.sync()
+    told = {{job.name: (job.status, [path.read_text() for path in job.output_paths]) for job in researcher.job_client.jobs}}
+print(len(stolen()), told.pop("waiting")[0])
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"MRN-1234567": 1}',
+        '{"patients": 569, "accuracy": 0.9, "MRN-1234567": 1}',
+        '{"patients": 568, "accuracy": 0.9}',
+        '{"patients": 569, "accuracy": "MRN-1234567"}',
+        '{"patients": 569, "accuracy": 0.9123}',
+        '{"patients": 569, "accuracy": 0.1234567}',
+        '{"patients": 569, "accuracy": 1234567.0}',
+        '{"patients": 569, "accuracy": NaN}',
+        '{"patients": 569, "accuracy": [0.9]}',
+        '{"patients": 569}',
+        "[0.9]",
+        "[" * 200,
+        "null",
+        "",
+    ],
+)
+def test_only_the_agreed_numbers_are_agreed(text):
+    namespace = {"json": json, "private": range(569)}
+    exec(taught("agreed"), namespace)  # noqa: S102
+    assert namespace["agreed"](text) is None
+
+
+def test_the_agreed_numbers_are_written_anew():
+    namespace = {"json": json, "private": range(569)}
+    exec(taught("agreed"), namespace)  # noqa: S102
+    hidden = '{"accuracy": "MRN-1234567",   "patients": 569, "accuracy": 0.9}'
+    assert namespace["agreed"](hidden) == {"patients": 569, "accuracy": 0.9}
+
+
+@pytest.mark.slow
+def test_no_thief_gets_past_the_notebooks_quarantine(scratch):
+    """The control as the notebook writes it, against more thieves than it shows; a job is done only with clean numbers."""
+    functions = taught("QUESTION", "submit", "job_of", "stolen", "agreed", "run_in_quarantine", "run_and_release")
+    script = QUARANTINE.format(taught=functions, thieves=THIEVES, loot=LOOT)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    summary, told = done.stdout.splitlines()
+    assert summary == "0 pending"
+    assert json.loads(told).keys() == THIEVES.keys()
+    for name, (status, outputs) in json.loads(told).items():
+        assert status == ("done" if THIEVES[name][1] else "rejected"), name
+        assert all(set(json.loads(text)) == {"patients", "accuracy"} and len(text) < 60 for text in outputs), name
 
 
 def unshared(command: list[str]) -> list[str] | None:

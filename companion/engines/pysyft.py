@@ -6,11 +6,14 @@ A job that the owner approves runs in a virtual environment of its own, which Py
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from companion._server import package_version
 from companion.engines import Status
 from companion.errors import EngineUnavailable
 from companion.quiet import quiet
-from companion.workspace import workspace
+from companion.workspace import root, workspace
 
 if TYPE_CHECKING:
     from syft_rds import SyftRDSClient
@@ -38,17 +41,18 @@ def connect(
 ) -> tuple[SyftRDSClient, SyftRDSClient]:
     """The clients of a data owner and of a data scientist, ``(owner, scientist)``, who are not peers yet.
 
-    Call it again for another pair. Embedded, each party has a folder in the scratch space, and what one sends the other goes
-    encrypted through a simulated drive in this process. With all of ``SYFT_DO_EMAIL``, ``SYFT_DO_TOKEN_PATH``,
-    ``SYFT_DS_EMAIL`` and ``SYFT_DS_TOKEN_PATH`` set, both log in to Google Drive instead.
+    Call it again for another pair. Each party has a folder in the scratch space, and what one sends the other is encrypted
+    end to end. Embedded, it goes through a simulated drive in this process. With all of ``SYFT_DO_EMAIL``,
+    ``SYFT_DO_TOKEN_PATH``, ``SYFT_DS_EMAIL`` and ``SYFT_DS_TOKEN_PATH`` set, both log in to Google Drive instead,
+    and their folders stay in ``pysyft-live`` in the scratch folder's root: their keys are all that opens what is on the drive.
 
     Raises:
-        EngineUnavailable: the job environments were not prepared, or a token file is missing.
+        EngineUnavailable: the job environments were not prepared, or are not as prepared, a token file is missing, or an
+            account can't log in.
     """
-    if not _stamp().is_file():
-        raise EngineUnavailable(f"the environments of PySyft's jobs are not prepared. Once, with a network: {PREPARE}")
+    _check_prepared()
     with quiet(prints=True):
-        from syft_rds import SyftRDSClient, login_do, login_ds
+        from syft_rds import SyftRDSClient
     live = [os.environ.get(name) for name in VARIABLES]
     if any(live):
         missing = [name for name, value in zip(VARIABLES, live, strict=True) if not value]
@@ -61,7 +65,7 @@ def connect(
     _guard_jobs(folder / "bin")
     with quiet(prints=True):
         if all(live):
-            return login_do(live[0], live[1]), login_ds(live[2], live[3])
+            return _log_in(live[0], live[1], has_do_role=True), _log_in(live[2], live[3], has_ds_role=True)
         scientist_client, owner_client = SyftRDSClient.pair_with_mock_drive_service_connection(
             email1=owner,
             email2=scientist,
@@ -74,17 +78,77 @@ def connect(
     return owner_client, scientist_client
 
 
-def on_the_drive(client: SyftRDSClient) -> dict[str, bytes]:
-    """What the operator of the embedded drive could read: the content of every file on it, by name, folders left out.
+def _log_in(email: str, token: str, **role: bool) -> SyftRDSClient:
+    """What PySyft's ``login_do`` and ``login_ds`` do, but encrypted, and in the scratch folder.
 
-    Raises:
-        EngineUnavailable: the client is on a real drive, which shows its operator's view to its operator only.
+    With PySyft 0.10 those two can't be told to encrypt (jobs and answers lie on the drive as plain archives), write to the
+    home folder, and on another version's state there ask a question that a notebook would not show.
     """
-    (connection,) = client.peer_manager.connection_router.connections
-    store = getattr(connection.drive_service, "_backing_store", None)
-    if store is None:
-        raise EngineUnavailable("this client is on a real drive: look at it there.")
-    return {file.name: file.content for file in store.files.values() if file.content}
+    from unittest.mock import patch
+
+    from syft.sync.login import _init_client_login
+    from syft.sync.peers.peer_store import datasite_crypto_keys_path
+    from syft_rds import SyftRDSClient
+    from syft_rds.config import SyftRDSClientConfig
+
+    box = root() / "pysyft-live" / f"SyftBox_{email}"
+    box.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with patch("syft.sync.syftbox_manager.get_jupyter_default_syftbox_folder", lambda _: box):
+        config = SyftRDSClientConfig.for_jupyter(
+            email=email,
+            token_path=Path(token),
+            encryption=True,
+            crypto_keys_path=datasite_crypto_keys_path(box, email),
+            **role,
+        )
+    client = SyftRDSClient.from_config(config)
+    try:
+        _init_client_login(client.sync_engine, sync=True, load_peers=True)
+    except ValueError as error:
+        raise EngineUnavailable(
+            f"{email} can't log in: {error}. If the token is this account's, its drive holds what was sealed with keys that "
+            "are gone: clear it with syft.gdrive_utils.delete_remote_syftbox(email, token_path)."
+        ) from error
+    return client
+
+
+def on_the_drive(*clients: SyftRDSClient) -> dict[str, bytes]:
+    """What the drive's operator could read: the content of every file in the clients' folders on it, archives unpacked.
+
+    Keys are places, ``owner/folder/name``, and a member of an archive follows its name. Works on both drives.
+    """
+    found: dict[str, bytes] = {}
+    for client in clients:
+        (connection,) = client.peer_manager.connection_router.connections
+        waiting = [(client.email, connection.get_syftbox_folder_id())]
+        while waiting:
+            place, parent = waiting.pop()
+            for entry in _listed(connection.drive_service, parent):
+                name = f"{place}/{entry['name']}"
+                if entry["mimeType"] == "application/vnd.google-apps.folder":
+                    waiting.append((name, entry["id"]))
+                else:
+                    found |= _unpacked(name, connection.download_file(entry["id"]))
+    return found
+
+
+def _listed(drive, folder_id: str) -> list[dict[str, str]]:
+    """All entries of a folder, page by page."""
+    query, fields, page, entries = f"'{folder_id}' in parents and trashed=false", "files(id, name, mimeType)", None, []
+    while True:
+        answer = drive.files().list(q=query, fields=f"nextPageToken, {fields}", pageToken=page).execute()
+        entries += answer["files"]
+        page = answer.get("nextPageToken")
+        if not page:
+            return entries
+
+
+def _unpacked(name: str, content: bytes) -> dict[str, bytes]:
+    """The members of an archive, or the file as it is. Compressed text is as readable as any, but a search misses it."""
+    if not content.startswith(b"\x1f\x8b"):
+        return {name: content}
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return {f"{name}/{member.name}": archive.extractfile(member).read() for member in archive if member.isfile()}
 
 
 def _guard_jobs(folder: Path) -> None:
@@ -99,12 +163,14 @@ def _guard_jobs(folder: Path) -> None:
     uv = shlex.quote(find_uv_bin())  # the program itself: `python -m uv` would install beside this interpreter
     guard = shlex.join([sys.executable, "-m", "companion._guard", "--no-stdin"])
     options = " --constraint " + shlex.quote(str(_LOCK)) if _LOCK.is_file() else ""
-    # a job's environment starts as a copy of the prepared one, compiled files included; what it adds stays its own
+    # a job's environment starts as the prepared one, compiled files included. Hard links: a copy takes ten times as long.
+    # So a job that edits a file in place edits the prepared one, which `_check_prepared` finds
     copy = f"cp -al {shlex.quote(str(_template() / 'lib'))} .venv 2>/dev/null"
     copy += f" || cp -a {shlex.quote(str(_template() / 'lib'))} .venv"
     scripts = {
         # the environment goes with the job: PySyft's next synchronisation would hash its thousands of files
-        "bash": f'exec {guard} "$PPID" "$PWD/code/.venv" -- /bin/bash "$@"',
+        # and the parties' tokens are none of the job's business
+        "bash": f'unset {" ".join(VARIABLES)}\nexec {guard} "$PPID" "$PWD/code/.venv" -- /bin/bash "$@"',
         "uv": f'case "$1" in venv) {uv} "$@" --offline && {{ {copy}; }}; exit;; esac\n'
         f'case "$1 $2" in "pip install") exec {uv} "$@" --offline{options};; esac\n'
         f'exec {uv} "$@" --offline',
@@ -130,32 +196,67 @@ def _template() -> Path:
 
 
 def _stamp() -> Path:
-    """Says that the prepared environment is complete."""
+    """Says that the prepared environment is complete, and what it was like then."""
     return _template() / "complete"
 
 
+def _fingerprint(template: Path) -> str:
+    """Of the versions asked for, and of the name, size and time of each file: 0.2 s for twenty thousand."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {DEPENDENCIES}".encode())
+    digest.update(_LOCK.read_bytes() if _LOCK.is_file() else b"")
+    for folder, names, files in os.walk(template / "lib"):
+        names.sort()
+        for name in sorted(files):
+            status = os.lstat(os.path.join(folder, name))
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_prepared() -> None:
+    """Raise EngineUnavailable unless the environment that jobs start from is as `prepare` left it."""
+    if not _stamp().is_file():
+        raise EngineUnavailable(f"the environments of PySyft's jobs are not prepared. Once, with a network: {PREPARE}")
+    if _stamp().read_text() != _fingerprint(_template()):
+        raise EngineUnavailable(
+            f"the environment that PySyft's jobs start from is not as it was prepared: a job has changed it, or the "
+            f"locked versions have changed. Prepare it again: {PREPARE}"
+        )
+
+
 def prepare() -> None:
-    """Make the environment that jobs start from, with the network. A job then needs none, and installs in a second.
+    """Make the environment that jobs start from. A job then needs no network, and installs in a second.
+
+    Does nothing where it stands already, works without a network where uv's cache has the packages, and leaves what was
+    there alone until the new one is complete.
 
     Raises:
         EngineUnavailable: the packages can't be had.
     """
     from uv import find_uv_bin
 
+    target = _template()
+    if _stamp().is_file() and _stamp().read_text() == _fingerprint(target):
+        return
     env = {**os.environ, "UV_CACHE_DIR": str(_cache())}
-    uv = find_uv_bin()
     options = ["--constraint", str(_LOCK)] if _LOCK.is_file() else []
-    target = str(_template())
-    shutil.rmtree(target, ignore_errors=True)
     wanted = [f"syft=={package_version('syft')}", *DEPENDENCIES]
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, target],
-        ["pip", "install", "--quiet", "--compile-bytecode", "--python", target, *options, *wanted],
-    ):
-        done = subprocess.run([uv, *command], env=env, capture_output=True, text=True)
-        if done.returncode:
-            raise EngineUnavailable(f"PySyft's job environment can't be made: {done.stderr.strip()[-400:]}")
-    _stamp().touch()
+    fresh = target.with_name(f"{target.name}.{os.getpid()}")
+    # copied, so that a job that edits its files can't reach uv's cache, from which they are repaired
+    install = ["pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", "--python", str(fresh)]
+    make = ["venv", "--quiet", "--python", sys.executable, str(fresh)]
+    try:
+        for commands in ([make], [[*install, "--offline", *options, *wanted], [*install, *options, *wanted]]):
+            for command in commands:
+                done = subprocess.run([find_uv_bin(), *command], env=env, capture_output=True, text=True)
+                if not done.returncode:
+                    break
+            else:
+                raise EngineUnavailable(f"PySyft's job environment can't be made: {done.stderr.strip()[-400:]}")
+        (fresh / "complete").write_text(_fingerprint(fresh))
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def probe() -> Status:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from companion._server import answers, package_version, password
 from companion.engines import Status
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
 
 VARIABLES = ("SPARK_REMOTE", "SPARK_MASTER")
 MINIMUM_JAVA = 17
+_TASK_ATTEMPTS = 4  # Spark's default on a cluster; alone in one process it would be one
+_EXECUTOR_MIB = 512  # Spark's own minimum is 450
+_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+_homes: list[Path] = []
 GET_JAVA = (
     f"Spark needs Java {MINIMUM_JAVA} or newer. Debian/Ubuntu: apt-get install default-jre-headless. "
     "conda: it comes with environment.yml (openjdk). macOS: brew install openjdk. "
@@ -54,16 +64,22 @@ def require_java() -> Path:
     return path
 
 
-def connect(cores: int = 2, memory: str = "1g", shuffle_partitions: int = 4, **options: str) -> SparkSession:
+def connect(
+    cores: int = 2, memory: str = "1g", shuffle_partitions: int = 4, executors: int = 0, **options: str
+) -> SparkSession:
     """A Spark session: usable as it is, or in a ``with`` block that stops it at its end.
 
     Args:
         cores: threads of the embedded engine.
         memory: the driver's heap, which is also the embedded engine's.
+        executors: 0 to work in the driver's own process; more for as many executor processes of one core and 512 MiB each,
+            which can be lost one by one as on a cluster (Spark's ``local-cluster``).
         shuffle_partitions: few, because two cores gain nothing from the default of 200.
         options: further Spark settings, with underscores for dots (``spark_ui_enabled="true"``).
 
-    ``SPARK_REMOTE`` (Spark Connect, ``sc://...``) wins over ``SPARK_MASTER`` (``spark://...``, ``local-cluster[2,1,768]``).
+    ``SPARK_REMOTE`` (Spark Connect, ``sc://...``) wins over ``SPARK_MASTER`` (``spark://...``, ``local-cluster[2,1,768]``),
+    which wins over ``cores`` and ``executors``. A failed task is tried up to four times everywhere, as on a cluster. One
+    session at a time: stop it before the next one.
 
     Raises:
         EngineUnavailable: no suitable Java, or nothing answers at the address in the environment.
@@ -74,39 +90,114 @@ def connect(cores: int = 2, memory: str = "1g", shuffle_partitions: int = 4, **o
     }
     if remote := os.environ.get("SPARK_REMOTE"):
         _require_answer("SPARK_REMOTE", remote, 15002)
-        return _build({"spark.remote": remote, **settings})
+        try:
+            return _build({"spark.remote": remote, **settings})
+        except ImportError as error:
+            need = f"SPARK_REMOTE needs the client of Spark Connect ({error}). pip install 'pyspark[connect]'"
+            raise EngineUnavailable(f"{need}, or use SPARK_MASTER.") from error
     require_java()
-    master = os.environ.get("SPARK_MASTER", f"local[{cores}]")
+    embedded = f"local-cluster[{executors},1,{_EXECUTOR_MIB}]" if executors else f"local[{cores},{_TASK_ATTEMPTS}]"
+    master = os.environ.get("SPARK_MASTER", embedded)
+    # the workers run this very Python, whatever is first on the PATH
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if master.startswith("spark://"):
         _require_answer("SPARK_MASTER", master, 7077)
-    # the workers run this very Python, whatever is first on the PATH
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    if not master.startswith("spark://"):
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    return _build({"spark.master": master, **_local_settings(memory), **settings})
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # other machines may have theirs elsewhere
+        return _build({"spark.master": master, **_common_settings(memory), **_driver_address(master), **settings})
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if master.startswith("local-cluster"):
+        # no task starts before all executors are there: each gets its share
+        every = {"spark.executor.memory": f"{_EXECUTOR_MIB}m", "spark.scheduler.minRegisteredResourcesRatio": "1.0"}
+        settings = every | settings
+    # nobody else on this machine may send work to it
+    secret = {"spark.authenticate": "true", "spark.authenticate.secret": password()}
+    return _build({"spark.master": master, **_common_settings(memory), **_LOOPBACK, **secret, **settings})
 
 
-def _local_settings(memory: str) -> dict[str, str]:
+@contextmanager
+def _home() -> Iterator[None]:
+    """Start Java with a SPARK_HOME of links to the installed engine: executors make their folders in there.
+
+    Without it they would make them among the installed packages. A SPARK_HOME of the reader's own is left as it is.
+    """
+    if "SPARK_HOME" in os.environ:
+        yield
+        return
+    if not _homes:
+        installed = Path(find_spec("pyspark").origin).parent
+        _homes.append(workspace("spark-home"))
+        for part in ("bin", "sbin", "jars", "python"):
+            (_homes[0] / part).symlink_to(installed / part)
+        # registered after the folder's removal, so it runs before it
+        atexit.register(_end_jvm)
+    os.environ["SPARK_HOME"] = str(_homes[0])
+    try:
+        yield
+    finally:
+        del os.environ["SPARK_HOME"]
+
+
+def _end_jvm() -> None:
+    """Stop the session and wait for Java to end, so that nothing writes into folders that are about to go."""
+    from pyspark import SparkContext
+
+    with quiet(), suppress(Exception):  # whatever state an interrupted session is in
+        gateway, context = SparkContext._gateway, SparkContext._active_spark_context
+        if context is not None:
+            context.stop()
+        if gateway is not None:
+            gateway.proc.stdin.close()
+            gateway.proc.wait(10)
+
+
+def _common_settings(memory: str) -> dict[str, str]:
     folder = workspace("spark")
     return {
         "spark.driver.memory": memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.checkpoint.dir": str(folder / "checkpoints"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
-        "spark.authenticate": "true",
-        "spark.authenticate.secret": password(),
     }
+
+
+def _driver_address(master: str) -> dict[str, str]:
+    """Loopback for a cluster on this machine; for any other Spark finds the address that its machines can reach."""
+    return _LOOPBACK if urlsplit(master).hostname in ("localhost", "127.0.0.1") else {}
 
 
 def _build(settings: dict[str, str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
-    with quiet():  # the JVM announces itself on file descriptor 2 before any log level is read
+    # said once a call of an Arrow function; what the book uses of it is covered by its tests
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    with quiet(), _home():  # the JVM announces itself on file descriptor 2 before any log level is read
         return SparkSession.builder.appName("companion").config(map=settings).getOrCreate()
+
+
+def executors(session: SparkSession) -> list[int]:
+    """Process ids of the executors on this machine that work for ``session``, in the order in which they were started.
+
+    Raises:
+        EngineUnavailable: there are none: the session works in the driver's process, or its executors are elsewhere.
+    """
+    import psutil
+
+    application = session.sparkContext.applicationId
+    found = []
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        command = process.info["cmdline"] or []
+        if any("ExecutorBackend" in part for part in command) and application in command:
+            found.append((process.info["create_time"], process.pid))
+    if not found:
+        raise EngineUnavailable(
+            "this session has no executor process on this machine. Connect with executors=2, without SPARK_REMOTE "
+            "and with SPARK_MASTER unset or on this machine."
+        )
+    return [pid for _, pid in sorted(found)]
 
 
 def _require_answer(variable: str, address: str, port: int) -> None:
