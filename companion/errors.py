@@ -19,3 +19,7 @@ class DatasetError(CompanionError):
 
 class WorkspaceError(CompanionError):
     """The scratch folder can't be used: it is full, or not writable."""
+
+
+class SettingError(CompanionError, ValueError):
+    """A setting of a policy, a manifest or a template is not what it has to be; the message has its name or path."""
