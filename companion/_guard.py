@@ -3,9 +3,10 @@
 ``atexit`` covers a kernel that ends; nothing inside a process covers its own SIGKILL. So each embedded server is the child
 of this small process, which notices the death of its parent in two ways: its standard input closes, or it gets a new parent.
 
-usage: python -m companion._guard [--no-stdin] PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
+usage: python -m companion._guard [--no-stdin] [--stop-with NAME] PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
 
-``--no-stdin`` is for a command whose standard input is not a pipe of ours.
+``--no-stdin`` is for a command whose standard input is not a pipe of ours; ``--stop-with`` for one that ends best on another
+signal than SIGTERM.
 """
 
 import contextlib
@@ -22,8 +23,12 @@ _GRACE_SECONDS = 5.0
 
 
 def main(argv: list[str]) -> int:
-    watch = [] if argv[0] == "--no-stdin" else [sys.stdin]
-    parent, folder, _, *command = argv[0 if watch else 1 :]
+    watch, stop_with = [sys.stdin], signal.SIGTERM
+    if argv[0] == "--no-stdin":
+        watch, argv = [], argv[1:]
+    if argv[0] == "--stop-with":
+        stop_with, argv = signal.Signals[argv[1]], argv[2:]
+    parent, folder, _, *command = argv
     # the kernel's Ctrl-C is not for the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -36,15 +41,15 @@ def main(argv: list[str]) -> int:
                 break
         return child.poll() or 0
     finally:
-        _stop(child)
+        _stop(child, stop_with)
         _kill_detached()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(child: subprocess.Popen) -> None:
-    """SIGTERM to the server's whole session, SIGKILL to what is left after a grace period."""
-    for sig in (signal.SIGTERM, signal.SIGKILL):
+def _stop(child: subprocess.Popen, stop_with: signal.Signals) -> None:
+    """A signal to the server's whole session, SIGKILL to what is left after a grace period."""
+    for sig in (stop_with, signal.SIGKILL):
         try:
             os.killpg(child.pid, sig)
         except ProcessLookupError:

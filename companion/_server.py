@@ -3,6 +3,7 @@
 import atexit
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -52,20 +53,32 @@ class Server:
         command: the server's command line; it must stay in the foreground.
         log: file that takes its output; the last lines go into the error when it does not start.
         folder: removed when the server has stopped.
+        stop_with: the signal that ends it.
     """
 
-    def __init__(self, command: list[str], *, log: Path, folder: Path | None = None, env: dict[str, str] | None = None):
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        log: Path,
+        folder: Path | None = None,
+        env: dict[str, str] | None = None,
+        stop_with: signal.Signals = signal.SIGTERM,
+    ):
         self.command, self.log = command, log
-        guard = [sys.executable, "-m", "companion._guard", str(os.getpid()), str(folder or ""), "--"]
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*guard, *command],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=env,
-            )
+        guard = [sys.executable, "-m", "companion._guard", "--stop-with", stop_with.name]
+        guard += [str(os.getpid()), str(folder or ""), "--"]
+        self._output = log.open(
+            "a+b"
+        )  # kept open: the guard may remove the file with its folder before anyone has read it
+        self.process = subprocess.Popen(
+            [*guard, *command],
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=env,
+        )
         atexit.register(self.stop)
 
     def wait_until(self, ready: Callable[[], bool], engine: str, timeout: float = 30.0) -> None:
@@ -77,9 +90,14 @@ class Server:
             if ready():
                 return
             time.sleep(0.05)
-        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+        tail = "\n".join(self.said().splitlines()[-5:])
         self.stop()
         raise EngineUnavailable(f"{engine} did not start. The end of its log:\n{tail}")
+
+    def said(self) -> str:
+        """What the server has written to its log."""
+        end = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), end, 0).decode(errors="replace")
 
     def stop(self) -> None:
         """End the server and wait until it is gone; a second call does nothing."""

@@ -26,6 +26,7 @@ _FIRST_ANSWER = {
     "dask": "client = engine.connect(); client.submit(sum, [1, 2]).result()",
     "spark": "session = engine.connect(); session.range(10).count()",
     "redis": "client = engine.connect(); client.ping()",
+    "postgres": "connection = engine.connect(); connection.execute('SELECT 1').fetchone()",
     "aws": "session = engine.connect(); session.client('s3').list_buckets()",
     "docker": "client = engine.connect(); client.version()",
     "pysyft": "parties = engine.connect()",
