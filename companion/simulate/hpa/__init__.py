@@ -1,0 +1,57 @@
+"""The Kubernetes Horizontal Pod Autoscaler as its controller does it, in pure functions over plain data.
+
+The one-line formula of the documentation, ``ceil(replicas * value / target)``, is where it starts. What it leaves out decides
+what really happens: which pods count, integers, a tolerance, two stabilisation windows, rates from past scale events, bounds.
+
+========================  ============================================================================================
+``read``                  an ``Autoscaler`` from the very manifest that a cluster would get
+``propose``               what one metric asks for (``replicas.py``)
+``reconcile``             one turn of the control loop: metrics, windows, rates, bounds, conditions (``controller.py``)
+``Controller``            that turn every 15 seconds, as a policy for ``traffic.replay`` (``loop.py``)
+========================  ============================================================================================
+
+Source of every rule: Kubernetes' ``pkg/controller/podautoscaler`` (``replica_calculator.go``, ``horizontal.go``) and
+``pkg/apis/autoscaling`` (defaults, validation). Release 1.20 and the present one differ in a few rules; ``Settings.rules`` says
+which to follow.
+"""
+
+from companion.simulate.hpa.behaviour import History, Recommendation, ScaleEvent
+from companion.simulate.hpa.controller import Decision, MetricError, reconcile
+from companion.simulate.hpa.loop import Controller
+from companion.simulate.hpa.manifest import (
+    Autoscaler,
+    Behaviour,
+    Metric,
+    Policy,
+    Rules,
+    limits_of,
+    quantity,
+    read,
+    requests_of,
+)
+from companion.simulate.hpa.replicas import Pod, Proposal, Sample, Settings, group_pods, propose
+
+__all__ = [
+    "Autoscaler",
+    "Behaviour",
+    "Controller",
+    "Decision",
+    "History",
+    "Metric",
+    "MetricError",
+    "Pod",
+    "Policy",
+    "Proposal",
+    "Recommendation",
+    "Rules",
+    "Sample",
+    "ScaleEvent",
+    "Settings",
+    "group_pods",
+    "limits_of",
+    "propose",
+    "quantity",
+    "read",
+    "reconcile",
+    "requests_of",
+]

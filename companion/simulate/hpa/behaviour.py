@@ -1,0 +1,176 @@
+"""What stands between a recommendation and a scale event: stabilisation windows, rates, bounds (``horizontal.go``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from companion.simulate.hpa.manifest import Behaviour, Policy, Rules
+from companion.simulate.hpa.replicas import DEFAULTS, Settings
+
+
+class Recommendation(NamedTuple):
+    """What the metrics asked for at a moment, before any window."""
+
+    at: float
+    replicas: int
+
+
+class ScaleEvent(NamedTuple):
+    """A change that was made: how many were added or removed, always positive."""
+
+    at: float
+    change: int
+
+
+@dataclass(frozen=True)
+class History:
+    """What the controller remembers of one autoscaler. What no window or period reaches any more is dropped."""
+
+    recommendations: tuple[Recommendation, ...] = ()
+    ups: tuple[ScaleEvent, ...] = ()
+    downs: tuple[ScaleEvent, ...] = ()
+
+
+class Step(NamedTuple):
+    """A replica count with the reason of the condition that goes with it."""
+
+    replicas: int
+    reason: str
+
+
+def stabilise(
+    desired: int, current: int, history: History, now: float, behaviour: Behaviour, settings: Settings = DEFAULTS
+) -> tuple[Step, History]:
+    """Both windows (``stabilizeRecommendationWithBehaviors``).
+
+    On the way up no further than the *lowest* recommendation of the window, on the way down no further than the *highest*;
+    the present one counts in both, and between the two nothing moves. A recommendation exactly as old as the window is out.
+    """
+    up_from = now - behaviour.up.window
+    down_from = now - _down_window(behaviour, settings)
+    lowest = highest = desired
+    for at, replicas in history.recommendations:
+        if at > up_from and replicas < lowest:
+            lowest = replicas
+        if at > down_from and replicas > highest:
+            highest = replicas
+    stable = min(max(current, lowest), highest)
+    reason = "ReadyForNewScale"
+    if stable != desired:
+        reason = "ScaleUpStabilized" if desired >= current else "ScaleDownStabilized"
+    return Step(stable, reason), _recommended(history, desired, now, min(up_from, down_from))
+
+
+def stabilise_down(desired: int, history: History, now: float, settings: Settings = DEFAULTS) -> tuple[Step, History]:
+    """Without ``behavior``: the highest recommendation of the controller's own window (``stabilizeRecommendation``).
+
+    A recommendation exactly as old as the window still counts: the two functions differ in that.
+    """
+    since = now - settings.down_window_seconds
+    highest = max([desired, *(replicas for at, replicas in history.recommendations if at >= since)])
+    reason = "ReadyForNewScale" if highest == desired else "ScaleDownStabilized"
+    return Step(highest, reason), _recommended(history, desired, now, since)
+
+
+def _recommended(history: History, desired: int, now: float, since: float) -> History:
+    kept = [entry for entry in history.recommendations if entry.at >= since]
+    return replace(history, recommendations=(*kept, Recommendation(now, desired)))
+
+
+def _down_window(behaviour: Behaviour, settings: Settings) -> int:
+    return settings.down_window_seconds if behaviour.down.window is None else behaviour.down.window
+
+
+def changed(events: Sequence[ScaleEvent], seconds: float, now: float) -> int:
+    """Replicas that changed in the last ``seconds`` (``getReplicasChangePerPeriod``); exactly as old as that is out."""
+    return sum(event.change for event in events if event.at > now - seconds)
+
+
+def _at_start(current: int, history: History, policy: Policy, now: float, rules: str, up: bool) -> int:
+    """Replicas at the beginning of the policy's period: the changes since are taken back."""
+    added = changed(history.ups, policy.period, now) if up or rules == "current" else 0
+    removed = changed(history.downs, policy.period, now) if not up or rules == "current" else 0
+    return current - added + removed
+
+
+def up_limit(current: int, history: History, rules: Rules, now: float, settings: Settings = DEFAULTS) -> int:
+    """The most replicas that the policies allow (``calculateScaleUpLimitWithScalingRules``).
+
+    A policy counts from the replicas at the start of its period. Per cent are rounded up, so that one pod can become two.
+    ``Max`` takes the policy that allows most, ``Min`` the one that allows least, ``Disabled`` none.
+    """
+    if rules.select == "Disabled":
+        return current
+    limits = []
+    for policy in rules.policies:
+        start = _at_start(current, history, policy, now, settings.rules, up=True)
+        percent = policy.type == "Percent"
+        limits.append(math.ceil(start * (1 + policy.value / 100)) if percent else start + policy.value)
+    return max(current, min(limits) if rules.select == "Min" else max(limits))
+
+
+def down_limit(current: int, history: History, rules: Rules, now: float, settings: Settings = DEFAULTS) -> int:
+    """The fewest replicas that the policies allow (``calculateScaleDownLimitWithBehaviors``).
+
+    What remains after a percentage is rounded *down*: 10 % of 72 removes 8.
+    """
+    if rules.select == "Disabled":
+        return current
+    limits = []
+    for policy in rules.policies:
+        start = _at_start(current, history, policy, now, settings.rules, up=False)
+        percent = policy.type == "Percent"
+        limits.append(int(start * (1 - policy.value / 100)) if percent else start - policy.value)
+    return min(current, max(limits) if rules.select == "Min" else min(limits))
+
+
+def limit(
+    current: int,
+    desired: int,
+    bounds: tuple[int, int],
+    behaviour: Behaviour,
+    history: History,
+    now: float,
+    settings: Settings = DEFAULTS,
+) -> Step:
+    """Rates, then bounds (``convertDesiredReplicasWithBehaviorRate``)."""
+    minimum, maximum = bounds
+    if desired > current:
+        most = up_limit(current, history, behaviour.up, now, settings)
+        most, reason = (most, "ScaleUpLimit") if maximum > most else (maximum, "TooManyReplicas")
+        if desired > most:
+            return Step(most, reason)
+    elif desired < current:
+        least = down_limit(current, history, behaviour.down, now, settings)
+        least, reason = (least, "ScaleDownLimit") if minimum < least else (minimum, "TooFewReplicas")
+        if desired < least:
+            return Step(least, reason)
+    return Step(desired, "DesiredWithinRange")
+
+
+def limit_without_behaviour(current: int, desired: int, bounds: tuple[int, int]) -> Step:
+    """Without ``behavior``: up to the double or to 4 in one step, whichever is more, within the bounds
+    (``convertDesiredReplicasWithRules``)."""
+    minimum, maximum = bounds
+    most = max(2 * current, 4)
+    most, reason = (most, "ScaleUpLimit") if maximum > most else (maximum, "TooManyReplicas")
+    if desired < minimum:
+        return Step(minimum, "TooFewReplicas")
+    if desired > most:
+        return Step(most, reason)
+    return Step(desired, "DesiredWithinRange")
+
+
+def remember(history: History, before: int, after: int, now: float, behaviour: Behaviour | None) -> History:
+    """The history with a change added (``storeScaleEvent``); without ``behavior`` nobody would read it, and it is not kept."""
+    if behaviour is None or before == after:
+        return history
+    # a rate looks at both directions, so an event stays while the longest period of either reaches it
+    period = max(policy.period for rules in (behaviour.up, behaviour.down) for policy in rules.policies)
+    ups = [event for event in history.ups if event.at >= now - period]
+    downs = [event for event in history.downs if event.at >= now - period]
+    (ups if after > before else downs).append(ScaleEvent(now, abs(after - before)))
+    return replace(history, ups=tuple(ups), downs=tuple(downs))

@@ -1,0 +1,130 @@
+"""The controller as a policy for ``traffic.replay``: from what a pool shows to pods and samples, and one turn every 15 seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from companion.errors import SettingError
+from companion.simulate.hpa.behaviour import History
+from companion.simulate.hpa.controller import Decision, reconcile
+from companion.simulate.hpa.manifest import Autoscaler
+from companion.simulate.hpa.replicas import DEFAULTS, LONG_AGO, MetricError, Pod, Reading, Sample, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from companion.simulate.traffic import Observation
+
+#: seconds over which metrics-server averages (it scrapes every 15 s and needs two points)
+WINDOW_SECONDS = 15.0
+
+
+class Controller:
+    """Decides like the HPA of a manifest; call it with an Observation, or hand it to ``traffic.replay``.
+
+    An instance of the pool is a pod. It starts when it is launched and becomes ready when it has booted; while it boots it
+    uses ``booting`` of its processor. The pool's newest *visible* sample is what the metrics API answers, so its
+    ``lag_seconds`` is the age of the metric.
+
+    Args:
+        scaler: whose metrics are CPU (``Resource`` or ``ContainerResource``), requests a second a pod (``Pods``), or requests a
+            second in total (``External``); whichever a metric is, the pool has the number.
+        requests: thousandths by resource, by container (``hpa.requests_of``).
+        busy: thousandths of a processor that a pod uses when it is busy all the time: its limit.
+        boot_seconds: of the pool.
+        booting: share of ``busy`` that a booting pod uses.
+
+    Attributes:
+        log: ``(now, pods asked for before, Decision)`` of every turn.
+    """
+
+    def __init__(
+        self,
+        scaler: Autoscaler,
+        requests: Mapping[str, Mapping[str, int]],
+        *,
+        busy: int,
+        boot_seconds: float,
+        booting: float = 1.0,
+        settings: Settings = DEFAULTS,
+    ):
+        if boot_seconds < 0 or busy <= 0:
+            raise SettingError(f"boot_seconds must be at least 0 and busy positive, got {boot_seconds} and {busy}")
+        self.scaler, self.requests, self.settings = scaler, requests, settings
+        self.busy, self.boot_seconds, self.booting = busy, boot_seconds, booting
+        self.log: list[tuple[float, int, Decision]] = []
+        self._history, self._conditions, self._next = History(), {}, LONG_AGO
+
+    def __call__(self, seen: Observation) -> int:
+        """Replicas wanted now; between two turns, those that there are."""
+        current = len(seen.launches)
+        if seen.now < self._next:
+            return current
+        self._next = seen.now + self.settings.sync_seconds
+        pods, cpu = self._pods(seen)
+        readings = [self._reading(metric, seen, pods, cpu) for metric in self.scaler.metrics]
+        decision = reconcile(
+            self.scaler,
+            current,
+            pods,
+            readings,
+            seen.now,
+            self._history,
+            conditions=self._conditions,
+            settings=self.settings,
+        )
+        self._history, self._conditions = decision.history, decision.conditions
+        self.log.append((seen.now, current, decision))
+        return decision.replicas
+
+    def _pods(self, seen: Observation) -> tuple[list[Pod], dict[str, Sample]]:
+        """Pods, those of one launch time together, and the CPU sample of each that was there when it was taken."""
+        settled = seen.now - self.boot_seconds - self.settings.cpu_initialization_seconds
+        pods, samples = [], {}
+        for launched, group in groupby(seen.launches, key=lambda at: LONG_AGO if at < settled else at):
+            ready = seen.now - launched >= self.boot_seconds
+            name, turned = f"pod-{len(pods)}", launched + self.boot_seconds if ready else launched
+            pods.append(Pod(name, "Running", ready, launched, turned, False, self.requests, sum(1 for _ in group)))
+            if seen.sample is not None and launched < seen.sample.time:
+                served = seen.sample.time - launched >= self.boot_seconds
+                share = seen.sample.utilisation if served else self.booting
+                samples[name] = Sample(round(share * self.busy), seen.sample.time, WINDOW_SECONDS)
+        return pods, samples
+
+    def _reading(self, metric, seen: Observation, pods: list[Pod], cpu: Mapping[str, Sample]) -> Reading:
+        if seen.sample is None:
+            return MetricError("no metrics returned from the metrics API yet")
+        if metric.type == "External":
+            return [round(1000 * seen.sample.requests_per_second)]
+        if metric.type == "Pods":
+            each = round(1000 * seen.sample.requests_per_second / max(seen.sample.serving, 1))
+            there = [pod.name for pod in pods if pod.ready and pod.name in cpu]
+            return {name: Sample(each, seen.sample.time, WINDOW_SECONDS) for name in there}
+        if metric.name != "cpu":
+            return MetricError(f"the simulated service reports no {metric.name}")
+        return cpu
+
+    def table(self) -> pd.DataFrame:
+        """The log, one row a turn: seconds, replicas, what the metrics recommended, the decision, and why."""
+        import pandas as pd
+
+        rows = [
+            {
+                "seconds": now,
+                "replicas": before,
+                "recommended": decision.recommended,
+                "decided": decision.replicas,
+                "able": _reason(decision, "AbleToScale"),
+                "active": _reason(decision, "ScalingActive"),
+                "limited": _reason(decision, "ScalingLimited"),
+                "event": f"New size: {decision.replicas}; reason: {decision.reason}" if decision.reason else "",
+            }
+            for now, before, decision in self.log
+        ]
+        return pd.DataFrame(rows).astype({"recommended": "Int64"})
+
+
+def _reason(decision: Decision, condition: str) -> str:
+    return decision.conditions[condition].reason if condition in decision.conditions else ""

@@ -1,0 +1,78 @@
+"""The service that is scaled: each request takes a fixed time of a processor. Standard library only.
+
+``GET /work`` burns the time and answers; ``/readyz`` says 503 until the "model" is loaded and again while it drains;
+``/healthz`` says that the process lives.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PORT = int(os.environ.get("PORT", "8080"))
+WORK_SECONDS = float(os.environ.get("WORK_MILLISECONDS", "20")) / 1000
+READY_AT = time.monotonic() + float(os.environ.get("BOOT_SECONDS", "30"))
+DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "5"))
+
+draining = threading.Event()
+one_at_a_time = threading.Lock()
+
+
+def work() -> None:
+    """Use ``WORK_SECONDS`` of this thread's processor time, one request after the other."""
+    with one_at_a_time:
+        end = time.thread_time() + WORK_SECONDS
+        while time.thread_time() < end:
+            pass
+
+
+def ready() -> bool:
+    return time.monotonic() >= READY_AT and not draining.is_set()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/work" and time.monotonic() >= READY_AT:
+            work()
+            self.answer(200, {"work_milliseconds": 1000 * WORK_SECONDS})
+        elif self.path in ("/readyz", "/work"):
+            self.answer(200 if ready() else 503, {"ready": ready()})
+        elif self.path == "/healthz":
+            self.answer(200, {"alive": True})
+        else:
+            self.answer(404, {"error": "GET /work, /readyz or /healthz"})
+
+    def answer(self, status: int, body: dict) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+def main() -> None:
+    server = ThreadingHTTPServer((os.environ.get("HOST", ""), PORT), Handler)
+    server.daemon_threads = False
+
+    def stop(*_) -> None:
+        # first out of the service's endpoints, then no new connections, then end
+        draining.set()
+        threading.Timer(DRAIN_SECONDS, server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.serve_forever(poll_interval=0.1)
+    server.server_close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
