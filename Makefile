@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-# one process a core; a whole notebook or test module stays on one of them
+# one process a core; a notebook runs in one test, under nbval in a process of its own (tests/test_runs.py)
 WORKERS ?= 2
 START := /lab/tree/notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
@@ -27,12 +27,12 @@ test: env  ## make the environment, then everything CI checks: lint, unit tests,
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist loadscope --nbval -rs tests notebooks
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -rs --durations=15 tests
 
 check: env  ## the fast subset: lint, and the tests that run no notebook
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist loadscope -m "not slow" -rs tests
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow" -rs tests
 
 notebooks: env navigation  ## re-execute the notebooks in place and normalise them (NAME="dask_audio ..." for some)
 	@$(PYTHON) -m ruff format --quiet notebooks

@@ -18,15 +18,6 @@ def missing_engines(names: tuple[str, ...]) -> list[str]:
     return [f"{s.engine}: {s.detail}" for s in engines.probe(names) if s.mode == "missing"]
 
 
-def pytest_collection_modifyitems(items):
-    """Skip, with the reason, the cells of a notebook whose engine is missing."""
-    chapters = {(NOTEBOOKS / chapter.file): chapter for chapter in book.BOOK}
-    for item in items:
-        chapter = chapters.get(item.path)
-        if chapter and (missing := missing_engines(chapter.requires)):
-            item.add_marker(pytest.mark.skip(reason=f"{chapter.name} needs {missing[0]}"))
-
-
 def pytest_generate_tests(metafunc):
     """A test that takes ``chapter`` runs once for each notebook of the book."""
     if "chapter" in metafunc.fixturenames:
@@ -49,5 +40,5 @@ def scratch(tmp_path, monkeypatch):
 @pytest.fixture
 def no_live_engines(monkeypatch):
     """The embedded engines, whatever the developer's shell points at."""
-    for name in ("DASK_SCHEDULER_ADDRESS", "SPARK_REMOTE", "SPARK_MASTER", "REDIS_URL", "AWS_ENDPOINT_URL"):
+    for name in ("DASK_SCHEDULER_ADDRESS", "SPARK_REMOTE", "SPARK_MASTER", "REDIS_URL", "DATABASE_URL", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)

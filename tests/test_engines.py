@@ -201,3 +201,25 @@ def test_spark_is_its_own_session_quiet_and_gone_at_the_end(scratch):
     assert done.stderr == ""
     assert_gone(mark)
     assert list(scratch.iterdir()) == []
+
+
+INTERRUPTED = """
+import os, signal, time
+from companion.engines import dask
+if __name__ == "__main__":
+    with dask.connect() as client:
+        waiting = client.submit(time.sleep, 2)
+        try:
+            os.killpg(0, signal.SIGINT)  # as Jupyter does
+            waiting.result()
+        except KeyboardInterrupt:
+            print(client.submit(sum, [1, 2]).result(timeout=60))
+"""
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_survives_the_interrupt_of_a_cell(tmp_path, scratch, no_live_engines):
+    (tmp_path / "script.py").write_text(INTERRUPTED)
+    command = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, start_new_session=True)
+    assert done.stdout.strip() == "3", done.stderr[-2000:]

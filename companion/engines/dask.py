@@ -46,6 +46,7 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
     dask.config.set(
         {
             "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, **_MALLOC},
+            "distributed.worker.preload": ["companion.engines._uninterrupted"],
             # read from the variable when dask was imported; by now the reader may have unset it
             "scheduler-address": None,
         }
