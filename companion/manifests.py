@@ -48,7 +48,7 @@ def render(kustomization: str | Path) -> list[Manifest]:
     Raises:
         SettingError: a file is missing or no YAML, or the kustomization asks for something that is not supported here.
     """
-    return _render(folder() / kustomization)
+    return [dict(o) for o in _render(folder() / kustomization)]
 
 
 def load(path: Path) -> list[Manifest]:
@@ -141,7 +141,15 @@ def _fault(error) -> str:
 # Render
 
 
-def _render(place: Path) -> list[Manifest]:
+class _Object(dict):
+    """A manifest that remembers the namespaces it has had: a patch finds it by any of them."""
+
+    def __init__(self, manifest: Mapping[str, Any]):
+        super().__init__(manifest)
+        self.namespaces = {self["metadata"].get("namespace", "default")}
+
+
+def _render(place: Path) -> list[_Object]:
     where = _short(place / "kustomization.yaml")
     documents = load(place / "kustomization.yaml")
     if len(documents) != 1:
@@ -149,11 +157,11 @@ def _render(place: Path) -> list[Manifest]:
     plan = documents[0]
     if unknown := sorted(set(plan) - _KNOWN):
         raise SettingError(f"{where}: {unknown[0]}: is not supported here; it knows {', '.join(sorted(_KNOWN))}")
-    objects: list[Manifest] = []
+    objects: list[_Object] = []
     for resource in plan.get("resources", []):
         source = (place / resource).resolve()
-        objects += _render(source) if source.is_dir() else load(source)
-    objects += [_config_map(entry, place, plan, where) for entry in plan.get("configMapGenerator", [])]
+        objects += _render(source) if source.is_dir() else _loaded(source)
+    objects += [_Object(_config_map(entry, place, plan, where)) for entry in plan.get("configMapGenerator", [])]
     _check_unique(objects, where)
     for patch in plan.get("patches", []):
         _patch(objects, patch, place, where)
@@ -166,6 +174,16 @@ def _render(place: Path) -> list[Manifest]:
     for entry in plan.get("replicas", []):
         _set_replicas(objects, entry, where)
     return objects
+
+
+def _loaded(source: Path) -> list[_Object]:
+    documents = load(source)
+    for document in documents:
+        if not (document.get("kind") and document.get("apiVersion") and (document.get("metadata") or {}).get("name")):
+            raise SettingError(
+                f"{_short(source)}: {named(document)}: a manifest has apiVersion, kind and metadata.name"
+            )
+    return [_Object(document) for document in documents]
 
 
 def _short(path: Path) -> str:
@@ -201,12 +219,13 @@ def _config_map(entry: Mapping[str, Any], place: Path, plan: Mapping[str, Any], 
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": entry["name"]}, "data": data}
 
 
-def _set_namespace(objects: list[Manifest], namespace: str) -> None:
+def _set_namespace(objects: list[_Object], namespace: str) -> None:
     for o in objects:
         if o["kind"] == "Namespace":
             o["metadata"]["name"] = namespace
         elif o["kind"] not in _CLUSTER_WIDE:
             o["metadata"]["namespace"] = namespace
+            o.namespaces.add(namespace)
         for subject in o.get("subjects", []):
             # Kustomize touches the default account and those that it manages itself
             ours = any(a["kind"] == "ServiceAccount" and a["metadata"]["name"] == subject.get("name") for a in objects)
@@ -254,7 +273,7 @@ def _set_replicas(objects: list[Manifest], entry: Mapping[str, Any], where: str)
 # Patches
 
 
-def _patch(objects: list[Manifest], entry: Mapping[str, Any], place: Path, where: str) -> None:
+def _patch(objects: list[_Object], entry: Mapping[str, Any], place: Path, where: str) -> None:
     import yaml
 
     documents = _patch_file(place / entry["path"]) if "path" in entry else list(yaml.safe_load_all(entry["patch"]))
@@ -290,18 +309,28 @@ def _target_of(document: Any, where: str) -> dict[str, str]:
         raise SettingError(
             f"{where}: patches: a patch needs a target, or apiVersion, kind and metadata.name of its own"
         )
-    return {"kind": document["kind"], "name": document["metadata"]["name"]}
+    group, _, version = document.get("apiVersion", "").rpartition("/")
+    namespace = document["metadata"].get("namespace", "default")
+    return {
+        "group": re.escape(group), "version": re.escape(version), "kind": document["kind"],
+        "name": re.escape(document["metadata"]["name"]), "namespace": re.escape(namespace),
+    }  # fmt: skip
 
 
-def _matches(o: Manifest, target: Mapping[str, str]) -> bool:
+def _matches(o: _Object, target: Mapping[str, str]) -> bool:
     group, _, version = o["apiVersion"].rpartition("/")
-    found = {"group": group, "version": version, "kind": o["kind"], "name": o["metadata"]["name"]}
-    # kind, name and the rest are anchored regular expressions
-    return all(re.fullmatch(str(pattern), found.get(field, "")) for field, pattern in target.items())
+    found = {"group": {group}, "version": {version}, "kind": {o["kind"]}, "name": {o["metadata"]["name"]}}
+    found["namespace"] = o.namespaces
+    # each is an anchored regular expression, and an empty one says nothing
+    return all(
+        any(re.fullmatch(str(pattern), value) for value in found.get(field, ()))
+        for field, pattern in target.items()
+        if pattern
+    )
 
 
 def _words(target: Mapping[str, str]) -> str:
-    return " ".join(f"{field} {value}" for field, value in target.items())
+    return " ".join(f"{field} {value}".replace("\\", "") for field, value in target.items() if value)
 
 
 def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:

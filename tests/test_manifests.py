@@ -276,12 +276,20 @@ THING = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: thing}\ndata: {a: '1'
         ("resources: [gone.yaml]", "gone.yaml: there is no such file"),
         ("resources: [a.yaml, a.yaml]", "kustomization.yaml: ConfigMap thing: is there twice"),
         ("resources: [broken.yaml]", "broken.yaml: line 2 is not YAML"),
+        (
+            "resources: [nameless.yaml]",
+            "nameless.yaml: Service without a name: a manifest has apiVersion, kind and metadata.name",
+        ),
         ("resources: [text.yaml]", "text.yaml: a manifest is a mapping, not str"),
         (
             "resources: [a.yaml]\npatches: [{patch: '[]', target: {kind: Secret}}]",
             "patches: nothing matches kind Secret",
         ),
         ("resources: [a.yaml]\npatches: [{patch: '{data: {}}'}]", "a patch needs a target"),
+        (
+            "resources: [a.yaml]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: thing, namespace: x}}'}]",
+            "patches: nothing matches version v1 kind ConfigMap name thing namespace x",
+        ),
         (
             "resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{op: replace, path: /data/b, value: x}]'",
             "patches: replace /data/b: ConfigMap thing has no such field",
@@ -300,7 +308,9 @@ THING = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: thing}\ndata: {a: '1'
     ],
 )
 def test_what_is_not_supported_is_named(tmp_path, kustomization, message):
-    folder = overlay(tmp_path, kustomization, a=THING, broken="a: [\n", text="just words")
+    folder = overlay(
+        tmp_path, kustomization, a=THING, broken="a: [\n", text="just words", nameless="apiVersion: v1\nkind: Service\n"
+    )
     with pytest.raises(SettingError) as caught:
         manifests.render(folder)
     assert message in str(caught.value) and str(tmp_path) not in str(caught.value)
@@ -322,7 +332,7 @@ def test_patches_images_and_labels_as_kustomize_does(tmp_path):
         "images": [{"name": "python", "newName": "mirror/python", "newTag": "3.12"}, {"name": "redis", "newTag": "8"}],
         "patches": [
             {
-                "patch": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: ["
+                "patch": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: other}\nspec: {template: {spec: {containers: ["
                 "{name: b, ports: [{containerPort: 2, name: two}]}, {name: c, image: 'nginx:1'},"
                 "{name: a, args: [three], env: [{name: Y, value: '3'}]}]}}}\n"
             },
