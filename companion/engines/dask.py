@@ -43,8 +43,10 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
         return _connect_live(address, n_workers, timeout)
     import dask
 
+    folder = str(workspace("dask"))
     dask.config.set(
         {
+            "temporary-directory": folder,  # the scheduler's, which takes no argument for it
             "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, **_MALLOC},
             "distributed.worker.preload": ["companion.engines._uninterrupted"],
             # read from the variable when dask was imported; by now the reader may have unset it
@@ -59,7 +61,7 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
         host="127.0.0.1",
         security=True,
         dashboard_address="127.0.0.1:0",
-        local_directory=str(workspace("dask")),
+        local_directory=folder,
         # a worker killed on purpose is part of the lesson: its log lines are not
         silence_logs=logging.CRITICAL,
         set_as_default=True,
