@@ -40,5 +40,14 @@ def scratch(tmp_path, monkeypatch):
 @pytest.fixture
 def no_live_engines(monkeypatch):
     """The embedded engines, whatever the developer's shell points at."""
-    for name in ("DASK_SCHEDULER_ADDRESS", "SPARK_REMOTE", "SPARK_MASTER", "REDIS_URL", "DATABASE_URL", "AWS_ENDPOINT_URL"):
+    for name in (
+        "DASK_SCHEDULER_ADDRESS",
+        "SPARK_REMOTE",
+        "SPARK_MASTER",
+        "REDIS_URL",
+        "DATABASE_URL",
+        "AWS_ENDPOINT_URL",
+        "COMPANION_REAL_AWS",
+        "KUBECONFIG",
+    ):
         monkeypatch.delenv(name, raising=False)

@@ -91,28 +91,128 @@ def test_a_server_dies_with_its_kernel_however_that_dies(scratch, sig):
     assert until(lambda: not list(scratch.glob("redis-*")))
 
 
-def test_aws_talks_to_the_stand_in_only(monkeypatch, tmp_path):
-    # a reader with real credentials, a profile and an endpoint of their own for one service
-    (tmp_path / "config").write_text("[profile work]\nregion = eu-west-1\nendpoint_url = https://example.invalid\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREAL")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+# AWS: a reader with real credentials, a profile, a proxy and endpoints of their own must never reach any of them
+
+
+@pytest.fixture
+def a_readers_aws(monkeypatch, tmp_path):
+    """The traps that a reader's shell and home folder may hold."""
+    home = tmp_path / "home"
+    (home / ".aws").mkdir(parents=True)
+    (home / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAHOME\naws_secret_access_key = home\n"
+    )
+    (home / ".aws" / "config").write_text(
+        "[default]\nregion = eu-west-1\n[profile work]\nregion = eu-west-1\nendpoint_url = https://example.invalid\n"
+        "services = own\n[services own]\ns3 =\n  endpoint_url = https://example.invalid\n"
+    )
+    for name, value in {
+        "HOME": str(home),
+        "AWS_CONFIG_FILE": str(home / ".aws" / "config"),
+        "AWS_PROFILE": "work",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "AKIAREAL",
+        "AWS_SECRET_ACCESS_KEY": "real",
+        "AWS_SESSION_TOKEN": "real",
+        "AWS_ENDPOINT_URL_S3": "https://s3.us-east-1.amazonaws.com",
+        "AWS_ENDPOINT_URL_CLOUDFORMATION": "https://example.invalid",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "http_proxy": "http://127.0.0.1:1",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_aws_talks_to_the_stand_in_only(a_readers_aws):
     session = aws.connect()
     storage = session.client("s3")
     storage.create_bucket(Bucket="book")
-    assert [b["Name"] for b in storage.list_buckets()["Buckets"]] == ["book"]
+    assert "book" in [bucket["Name"] for bucket in storage.list_buckets()["Buckets"]]
+    assert session.client("cloudformation").list_stacks()["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert session.resource("ec2").meta.client.meta.endpoint_url.startswith("http://127.0.0.1:")
     assert storage.meta.endpoint_url.startswith("http://127.0.0.1:")
-    assert session.get_credentials().access_key == "embedded"
+    credentials = session.get_credentials()
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("embedded", "embedded", None)
+    assert session.region_name == "us-east-1"
 
 
-def test_aws_stops_a_request_to_amazon(monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.us-east-1.amazonaws.com")
-    with pytest.raises(EngineUnavailable, match="was stopped"):
-        aws.connect().client("s3").list_buckets()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sts.amazonaws.com")
-    with pytest.raises(EngineUnavailable, match="real AWS"):
+def test_aws_with_a_profile_that_does_not_exist(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    assert aws.connect().client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_aws_stops_a_request_to_any_other_host(a_readers_aws):
+    session = aws.connect()
+    for other in ("https://s3.us-east-1.amazonaws.com", "http://127.0.0.1:1", "https://example.invalid"):
+        with pytest.raises(EngineUnavailable, match="was stopped"):
+            session.client("s3", endpoint_url=other).list_buckets()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://sts.amazonaws.com", "https://s3.dualstack.us-east-1.api.aws", "AMAZONAWS.com."]
+)
+def test_aws_endpoint_of_amazon_is_refused(monkeypatch, url):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    with pytest.raises(EngineUnavailable, match=r"real AWS.*COMPANION_REAL_AWS"):
         aws.connect()
+
+
+def test_aws_live_stand_in_and_one_that_does_not_answer(monkeypatch):
+    embedded = aws.connect().client("s3").meta.endpoint_url
+    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded)
+    assert aws.connect().client("sts").meta.endpoint_url == embedded and aws.probe().mode == "live"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(EngineUnavailable, match=r"nothing answers at AWS_ENDPOINT_URL=http://127\.0\.0\.1:1"):
+        aws.connect()
+
+
+@pytest.fixture
+def pretended_real(monkeypatch):
+    """moto in the place of real AWS: its account is 123456789012; the exit hook stays out of the tests' end."""
+    session = aws.connect()
+    monkeypatch.setattr(aws, "_real_session", lambda: session)
+    monkeypatch.setattr(aws, "_clean_up_at_exit", lambda _: None)
+    return session
+
+
+def test_real_aws_only_for_the_account_that_the_reader_names(pretended_real, monkeypatch, capsys):
+    for value, message in {
+        "1": "must be the twelve digits .* got '1'",
+        "yes": "twelve digits",
+        "999999999999": "says account 999999999999, but your credentials are of account 123456789012. Nothing done",
+    }.items():
+        monkeypatch.setenv("COMPANION_REAL_AWS", value)
+        with pytest.raises(EngineUnavailable, match=message):
+            aws.connect()
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("COMPANION_REAL_AWS", "123456789012")
+    assert aws.connect() is pretended_real
+    assert capsys.readouterr().out.startswith("REAL AWS: account 123456789012, region us-east-1.")
+    assert aws.probe().mode == "live" and "billed" in aws.probe().detail
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(EngineUnavailable, match="both set"):
+        aws.connect()
+
+
+def test_clean_up_removes_what_this_run_tagged_and_nothing_else(pretended_real):
+    ec2 = pretended_real.client("ec2")
+
+    def template(name: str, tags: dict[str, str]) -> None:
+        tagged = [{"ResourceType": "launch-template", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
+        ec2.create_launch_template(
+            LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.micro"}, TagSpecifications=tagged
+        )
+
+    template("mine", aws.TAGS)
+    template("another-run", {**aws.TAGS, "Run": "another"})
+    template("the-readers-own", {"Team": "web"})
+    assert aws.clean_up(pretended_real) == ["launch template mine"]
+    assert aws.clean_up(pretended_real, whole_project=True) == ["launch template another-run"]
+    names = [t["LaunchTemplateName"] for t in ec2.describe_launch_templates()["LaunchTemplates"]]
+    assert "the-readers-own" in names
+    ec2.delete_launch_template(LaunchTemplateName="the-readers-own")
 
 
 def test_docker_unreachable_says_how_to_get_one(monkeypatch):

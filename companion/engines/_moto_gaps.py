@@ -1,0 +1,164 @@
+"""What moto's CloudFormation lacks of an auto-scaling template, added with moto's own parts (looked at in moto 5.2).
+
+Scaling policies and alarms in a template are skipped by moto with a warning: here they go to the very stores that its
+``put_scaling_policy`` and ``put_metric_alarm`` write to. A load balancer's and a target group's full names, which their
+metrics go by, are the ends of their ARNs. An update of a group replaces it there, instances and all: here it
+changes sizes and template in place, as AWS does. Nothing scales, that is moto's (and this book's) limit.
+Imported before the stand-in starts: moto collects its models when it first reads a template.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.autoscaling.models import FakeAutoScalingGroup, FakeScheduledAction, autoscaling_backends
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.common_models import CloudFormationModel
+from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+
+
+class _Kept:
+    """Create, replace under the same name, delete."""
+
+    def __init__(self, name: str, physical_id: str):
+        self.name, self._physical_id = name, physical_id
+
+    @property
+    def physical_resource_id(self) -> str:
+        return self._physical_id
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
+    ):
+        return cls.create_from_cloudformation_json(original_resource.name, cloudformation_json, account_id, region_name)
+
+    @classmethod
+    def delete_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name) -> None:
+        """Not called: ``delete`` is there."""
+
+
+class ScalingPolicy(_Kept, CloudFormationModel):  # moto lists direct subclasses
+    """``AWS::AutoScaling::ScalingPolicy``."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::AutoScaling::ScalingPolicy"
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+        of: dict[str, Any] = cloudformation_json["Properties"]
+        policy = autoscaling_backends[account_id][region_name].put_scaling_policy(
+            name=resource_name,
+            policy_type=of.get("PolicyType", "SimpleScaling"),
+            metric_aggregation_type=of.get("MetricAggregationType"),
+            adjustment_type=of.get("AdjustmentType"),
+            as_name=of["AutoScalingGroupName"],
+            min_adjustment_magnitude=_number(of.get("MinAdjustmentMagnitude")),
+            scaling_adjustment=_number(of.get("ScalingAdjustment")),
+            cooldown=_number(of.get("Cooldown")),
+            target_tracking_config=_tracking(of.get("TargetTrackingConfiguration", {})),
+            step_adjustments=of.get("StepAdjustments", []),
+            estimated_instance_warmup=_number(of.get("EstimatedInstanceWarmup")),
+            predictive_scaling_configuration={},
+        )
+        return cls(resource_name, policy.arn)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        autoscaling_backends[account_id][region_name].policies.pop(self.name, None)
+
+
+class MetricAlarm(_Kept, CloudFormationModel):
+    """``AWS::CloudWatch::Alarm``."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return "AlarmName"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::CloudWatch::Alarm"
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+        of: dict[str, Any] = cloudformation_json["Properties"]
+        cloudwatch_backends[account_id][region_name].put_metric_alarm(
+            name=resource_name,
+            namespace=of.get("Namespace"),
+            metric_name=of.get("MetricName"),
+            comparison_operator=of["ComparisonOperator"],
+            evaluation_periods=_number(of["EvaluationPeriods"]),
+            datapoints_to_alarm=_number(of.get("DatapointsToAlarm")),
+            period=_number(of.get("Period")),
+            threshold=float(of["Threshold"]),
+            statistic=of.get("Statistic"),
+            description=of.get("AlarmDescription"),
+            dimensions=of.get("Dimensions", []),
+            alarm_actions=of.get("AlarmActions", []),
+            treat_missing_data=of.get("TreatMissingData"),
+        )
+        return cls(resource_name, resource_name)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        cloudwatch_backends[account_id][region_name].alarms.pop(self.name, None)
+
+
+def _number(value) -> int | None:
+    return None if value is None else int(value)
+
+
+def _tracking(settings: dict[str, Any]) -> dict[str, Any]:
+    return {**settings, "TargetValue": float(settings["TargetValue"])} if settings else {}
+
+
+def _update_in_place(
+    cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
+) -> FakeAutoScalingGroup:
+    of: dict[str, Any] = cloudformation_json["Properties"]
+    return autoscaling_backends[account_id][region_name].update_auto_scaling_group(
+        name=original_resource.name,
+        availability_zones=of.get("AvailabilityZones", []),
+        desired_capacity=_number(of.get("DesiredCapacity")),
+        max_size=_number(of["MaxSize"]),
+        min_size=_number(of["MinSize"]),
+        launch_config_name=of.get("LaunchConfigurationName"),
+        launch_template=of.get("LaunchTemplate", {}),
+        vpc_zone_identifier=",".join(of.get("VPCZoneIdentifier", [])),
+        health_check_period=_number(of.get("HealthCheckGracePeriod")),
+        health_check_type=of.get("HealthCheckType"),
+    )
+
+
+def _delete_action(self, account_id: str, region_name: str) -> None:
+    autoscaling_backends[account_id][region_name].scheduled_actions.pop(self.scheduled_action_name, None)
+
+
+FakeScheduledAction.physical_resource_id = property(lambda self: self.scheduled_action_name)
+FakeScheduledAction.delete = _delete_action
+FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_in_place)
+
+
+_load_balancer_attribute = FakeLoadBalancer.get_cfn_attribute
+
+
+def _of_load_balancer(self, attribute_name: str) -> Any:
+    if attribute_name == "LoadBalancerFullName":
+        return self.arn.partition(":loadbalancer/")[2]
+    return _load_balancer_attribute(self, attribute_name)
+
+
+def _of_target_group(self, attribute_name: str) -> Any:
+    if attribute_name == "TargetGroupFullName":
+        return "targetgroup/" + self.arn.partition(":targetgroup/")[2]
+    if attribute_name == "TargetGroupName":
+        return self.name
+    raise UnformattedGetAttTemplateException
+
+
+FakeLoadBalancer.get_cfn_attribute = _of_load_balancer
+FakeTargetGroup.get_cfn_attribute = _of_target_group
