@@ -76,6 +76,28 @@ BOOK = (
         "multiprocessing",
     ),
     Chapter(
+        "02-parallel-processing",
+        "multiprocessing_text",
+        "A hundred megabytes of words",
+        "Count and weigh text with two processes and little memory, and come through bad documents and killed workers.",
+        "multiprocessing",
+        needs=("multiprocessing_images",),
+    ),
+    Chapter(
+        "03-adaptive-learning",
+        "sklearn_fraud",
+        "Fraud detection that adapts",
+        "Learn from labels that come a week late, refuse a poisoned file, and survive a kill with every payment scored once.",
+        "scikit-learn, river",
+    ),
+    Chapter(
+        "05-auto-scaling",
+        "kubernetes_hpa",
+        "A service that scales itself on Kubernetes",
+        "Run the autoscaler's own rules through a day of traffic, make it flap, and cure it with the manifest.",
+        "Kubernetes HPA",
+    ),
+    Chapter(
         "06-edge-computing",
         "tflite_smart_home",
         "A smart home that thinks at home",
