@@ -1,0 +1,43 @@
+"""Runs a function in a process of its own, even one that a notebook defines, and takes it down with this process.
+
+For cells that need a process to kill. Where the ways to start processes are the lesson (``multiprocessing_images``), the
+notebook does this by hand.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+
+
+def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
+    """Start ``function(*arguments)`` in a fresh process and return that process (``kill()``, ``join()``, ``exitcode``).
+
+    The function is sent by value, and the global names it uses with it: a notebook's functions work, and large global arrays
+    should be arguments or files. The process comes from a fork server (``multiprocessing.set_forkserver_preload`` before the
+    first call saves it imports), and it can't outlive this one, even when this one is killed.
+    """
+    import cloudpickle
+
+    payload = cloudpickle.dumps((function, arguments))
+    process = multiprocessing.get_context("forkserver").Process(target=_run, args=(payload,), daemon=True)
+    process.start()
+    return process
+
+
+def _run(payload: bytes) -> None:
+    import pickle
+
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+    function, arguments = pickle.loads(payload)  # noqa: S301  (from this very program)
+    function(*arguments)
+
+
+def _leave_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
