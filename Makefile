@@ -11,7 +11,8 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab test check notebooks navigation release bench lock clean
+.PHONY: help env lab test check notebooks navigation release bench lock clean models images cluster cluster-down
+.PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,12 +49,62 @@ release: env  ## the student version of every unit in release/ (UNIT=01-distribu
 bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON
 	@$(PYTHON) scripts/bench.py
 
+# What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
+LINT ?= .
+TESTS ?= tests
+SCAN ?= .
+JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
+NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
+
+lint:  ## a pipeline's stage: style and errors of every source and notebook (LINT="companion ..." for some)
+	@$(PYTHON) -m ruff check $(LINT)
+	@$(PYTHON) -m ruff format --check $(LINT)
+
+unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/test_draw.py ..." for some)
+	@$(PYTEST) -n $(WORKERS) --dist loadscope -m "not slow" -q $(JUNIT) $(TESTS)
+
+compare:  ## a pipeline's stage: run notebooks and compare every output with the stored one (NAME="dask_audio ...")
+	@$(PYTEST) -n $(WORKERS) --dist loadscope --nbval -q $(JUNIT) $(NOTEBOOKS_NAMED)
+
+scan:  ## a pipeline's stage: secrets, dangerous code, Dockerfiles, pipelines, packages; offline (SCAN="docker ...")
+	@$(PYTHON) scripts/scan.py $(SCAN)
+
+images:  ## a pipeline's stage: an image of each service, named by TAG (TARGET=process where no Docker engine is)
+	@$(PYTHON) scripts/deploy.py images
+
+staging:  ## a pipeline's stage: put that release on trial, by compose
+	@$(PYTHON) scripts/deploy.py staging
+
+smoke:  ## a pipeline's stage: ask the services on trial; wrong answers fail it
+	@$(PYTHON) scripts/deploy.py smoke
+
+promote:  ## a pipeline's stage: what has passed goes live
+	@$(PYTHON) scripts/deploy.py promote
+
+rollback:  ## back to the release that was on trial before
+	@$(PYTHON) scripts/deploy.py rollback
+
+models: env  ## train the models of the services in docker/
+	@$(PYTHON) docker/model_server/train.py
+	@$(PYTHON) docker/nlp_service/train.py
+
+images: models  ## build the services' images (needs Docker; on COMPANION_BASE_IMAGE, default python:3.12-slim)
+	@scripts/images.sh
+
+cluster: models  ## start the services and a small cluster in containers, and print what to export (needs Docker and compose)
+	@scripts/cluster.sh up
+
+cluster-down:  ## stop and remove what make cluster has started
+	@scripts/cluster.sh down
+
 lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes and without addresses
 	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --extra dev pyproject.toml \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/serving/requirements.in -c requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/serving/requirements.txt
 
 clean:  ## remove all that was made here: environment, caches, scratch folder, released and graded copies
-	@rm -rf .venv .cache .workspace release submitted autograded feedback downloaded gradebook.db* grades.csv
+	@rm -rf .venv .cache .workspace docker/*/model release submitted autograded feedback downloaded gradebook.db* grades.csv
 	@rm -rf *.egg-info .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

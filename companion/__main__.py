@@ -29,6 +29,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("engine", nargs="*", choices=engines.NAMES, metavar="ENGINE", help=", ".join(engines.NAMES))
     doctor.set_defaults(run=_doctor)
+    lint = commands.add_parser(
+        "jenkins-lint",
+        help="what is wrong with a declarative Jenkinsfile, and where",
+        description="Prints FILE:LINE:COLUMN: REASON for every fault. Exit code 0 when there is none, 1 when there are some, "
+        "2 when a file can't be read.",
+    )
+    lint.add_argument("file", nargs="+", metavar="FILE", help="a Jenkinsfile; - is the standard input")
+    lint.set_defaults(run=_jenkins_lint)
     contents = commands.add_parser("list", help="the book's notebooks with unit, engine and run time")
     contents.set_defaults(run=_list)
     return parser
@@ -52,6 +60,26 @@ def _list(_: argparse.Namespace) -> int:
     rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
+
+
+def _jenkins_lint(options: argparse.Namespace) -> int:
+    from companion import jenkins
+
+    code = 0
+    for name in options.file:
+        try:
+            source = jenkins.read(name)
+        except (OSError, UnicodeDecodeError) as error:
+            print(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+            code = 2
+            continue
+        found = jenkins.check(source)
+        for finding in found:
+            print(f"{name}:{finding}")
+        if not found:
+            print(f"{name}: no faults")
+        code = max(code, bool(found))
+    return code
 
 
 def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
