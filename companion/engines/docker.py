@@ -1,8 +1,15 @@
-"""Docker: the SDK's own ``docker.DockerClient`` from the environment. There is no embedded engine."""
+"""Docker: the SDK's own ``docker.DockerClient`` from the environment. There is no embedded engine.
+
+Whatever carries a session's labels is removed when the notebook's process ends, also when that is killed: see ``labels()``.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
+import subprocess
+import sys
+import uuid
 from typing import TYPE_CHECKING
 
 from companion._server import package_version
@@ -17,6 +24,10 @@ GET_DOCKER = (
     "Debian/Ubuntu: apt-get install docker.io, then add yourself to the group docker. macOS and Windows: Docker Desktop. "
     f"An engine elsewhere: set {VARIABLE}."
 )
+#: an image to build on, instead of the public one
+BASE_VARIABLE = "COMPANION_BASE_IMAGE"
+PUBLIC_BASE, LOCAL_BASE = "python:3.12-slim", "companion/base:3.12"
+SESSION = "companion.session"
 
 
 def connect(timeout: int = 60) -> DockerClient:
@@ -27,10 +38,13 @@ def connect(timeout: int = 60) -> DockerClient:
     """
     import docker
 
+    client = None
     try:
         client = docker.from_env(timeout=timeout)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
+        if client is not None:
+            client.close()
         where = f"at {VARIABLE}={os.environ[VARIABLE]}" if os.environ.get(VARIABLE) else "on this machine"
         raise EngineUnavailable(f"no Docker engine answers {where}. {GET_DOCKER}") from error
     return client
@@ -45,3 +59,106 @@ def probe() -> Status:
     version, where = client.version()["Version"], client.api.base_url
     client.close()
     return Status("docker", "live", version, os.environ.get(VARIABLE, where), optional=True)
+
+
+def base_image(client: DockerClient) -> str:
+    """The name of a base image that this engine has, or can pull.
+
+    ``COMPANION_BASE_IMAGE`` where it is set; else the public ``python:3.12-slim``, or the stand-in that
+    ``scripts/local_base_image.sh`` makes.
+
+    Raises:
+        EngineUnavailable: there is none; the message says how to make one.
+    """
+    import docker
+
+    chosen = os.environ.get(BASE_VARIABLE)
+    for name in [chosen] if chosen else [PUBLIC_BASE, LOCAL_BASE]:
+        try:
+            client.images.get(name)
+        except docker.errors.ImageNotFound:
+            continue
+        return name
+    wanted = chosen or PUBLIC_BASE
+    try:
+        client.images.pull(wanted)
+    except docker.errors.APIError as error:
+        raise EngineUnavailable(
+            f"the engine has no image {wanted} and can't pull it. Without a registry, as root on a Debian: "
+            f"scripts/local_base_image.sh makes {LOCAL_BASE}; or set {BASE_VARIABLE} to an image with Python 3.12."
+        ) from error
+    return wanted
+
+
+def labels() -> dict[str, str]:
+    """Labels for everything that a session builds and runs, and a process that removes it all at the end.
+
+    Give them as ``labels=`` to builds, containers, networks and volumes. ``sweep(labels)`` removes early.
+    """
+    session = uuid.uuid4().hex[:12]
+    sweeper = subprocess.Popen(
+        [sys.executable, "-m", "companion.engines.docker", str(os.getpid()), session],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def finish() -> None:
+        sweeper.stdin.close()
+        sweeper.wait(60)
+
+    atexit.register(finish)
+    return {SESSION: session}
+
+
+def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
+    """Remove all containers, images, networks and volumes that carry a session's labels."""
+    import docker
+
+    own = client is None
+    client = client or connect()
+    chosen = {"label": f"{SESSION}={labels[SESSION]}"}
+    removals = (
+        *((c.remove, {"force": True, "v": True}) for c in client.containers.list(all=True, filters=chosen)),
+        *((n.remove, {}) for n in client.networks.list(filters=chosen)),
+        *((v.remove, {"force": True}) for v in client.volumes.list(filters=chosen)),
+    )
+    for remove, options in removals:
+        try:
+            remove(**options)
+        except docker.errors.APIError:  # gone already, or going
+            continue
+    # an image that another of ours was built on goes in a later round
+    for _ in range(5):
+        images = client.images.list(filters=chosen)
+        for image in images:
+            try:
+                client.images.remove(image.id, force=True)
+            except docker.errors.APIError:
+                continue
+        if not images:
+            break
+    if own:
+        client.close()
+
+
+def _watch(parent: int, session: str) -> None:
+    """Wait until the notebook's process is gone, then sweep; again shortly after, for what the engine was just making."""
+    import contextlib
+    import select
+    import signal
+    import time
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    while os.getppid() == parent and not select.select([sys.stdin], [], [], 0.3)[0]:
+        pass
+    for pause in (0.0, 1.5):
+        time.sleep(pause)
+        with contextlib.suppress(Exception):  # an engine that is gone has nothing left to remove
+            sweep({SESSION: session})
+
+
+if __name__ == "__main__":
+    _watch(int(sys.argv[1]), sys.argv[2])
