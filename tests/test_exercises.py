@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import missing_engines
 
 from companion import book
 
@@ -110,6 +111,8 @@ def _own_scratch(scratch):
     ("where", "exercise", "label", "source", "hint"), CASES, ids=[f"{e}: {label}" for _, e, label, _, _ in CASES]
 )
 def test_answer(where, exercise, label, source, hint):
+    if missing := missing_engines(where.requires):
+        pytest.skip(f"{where.name} needs {missing[0]}")
     if hint is None:
         runner(where).grade(exercise, source)
     elif hint is NotImplementedError:

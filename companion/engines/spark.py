@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +24,14 @@ from companion.quiet import quiet
 from companion.workspace import workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 VARIABLES = ("SPARK_REMOTE", "SPARK_MASTER")
 MINIMUM_JAVA = 17
 _TASK_ATTEMPTS = 4  # Spark's default on a cluster; alone in one process it would be one
 _EXECUTOR_MIB = 512  # Spark's own minimum is 450
+# a session of minutes: Java's optimising compiler and its parallel collector would take more of two cores than they give
+_SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 _homes: list[Path] = []
 GET_JAVA = (
@@ -75,7 +78,8 @@ def connect(
         executors: 0 to work in the driver's own process; more for as many executor processes of one core and 512 MiB each,
             which can be lost one by one as on a cluster (Spark's ``local-cluster``).
         shuffle_partitions: few, because two cores gain nothing from the default of 200.
-        options: further Spark settings, with underscores for dots (``spark_ui_enabled="true"``).
+        options: further Spark settings, with underscores for dots (``spark_ui_enabled="true"``). For hours of work on this
+            machine, give Java its optimising compiler back: ``spark_driver_extraJavaOptions="-XX:TieredStopAtLevel=4"``.
 
     ``SPARK_REMOTE`` (Spark Connect, ``sc://...``) wins over ``SPARK_MASTER`` (``spark://...``, ``local-cluster[2,1,768]``),
     which wins over ``cores`` and ``executors``. A failed task is tried up to four times everywhere, as on a cluster. One
@@ -110,9 +114,14 @@ def connect(
         # no task starts before all executors are there: each gets its share
         every = {"spark.executor.memory": f"{_EXECUTOR_MIB}m", "spark.scheduler.minRegisteredResourcesRatio": "1.0"}
         settings = every | settings
+    common = _common_settings(memory)
+    java = f"{common['spark.driver.defaultJavaOptions']} {_SHORT_RUN}"
+    common |= {f"spark.{process}.defaultJavaOptions": java for process in ("driver", "executor")}
     # nobody else on this machine may send work to it
-    secret = {"spark.authenticate": "true", "spark.authenticate.secret": password()}
-    return _build({"spark.master": master, **_common_settings(memory), **_LOOPBACK, **secret, **settings})
+    common["spark.authenticate"] = "true"
+    return _build(
+        {"spark.master": master, **common, **_LOOPBACK, **settings}, {"spark.authenticate.secret": password()}
+    )
 
 
 @contextmanager
@@ -155,6 +164,8 @@ def _common_settings(memory: str) -> dict[str, str]:
     folder = workspace("spark")
     return {
         "spark.driver.memory": memory,
+        # a killed Java leaves its unpacked libraries behind: in a folder that goes, and no statistics in /tmp at all
+        "spark.driver.defaultJavaOptions": f'-Djava.io.tmpdir="{folder}" -XX:-UsePerfData',
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.checkpoint.dir": str(folder / "checkpoints"),
@@ -169,13 +180,17 @@ def _driver_address(master: str) -> dict[str, str]:
     return _LOOPBACK if urlsplit(master).hostname in ("localhost", "127.0.0.1") else {}
 
 
-def _build(settings: dict[str, str]) -> SparkSession:
+def _build(settings: dict[str, str], secrets: dict[str, str] | None = None) -> SparkSession:
+    """The session; ``secrets`` are settings that must not stand on Java's command line, which everybody here can read."""
+    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
     # said once a call of an Arrow function; what the book uses of it is covered by its tests
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     with quiet(), _home():  # the JVM announces itself on file descriptor 2 before any log level is read
-        return SparkSession.builder.appName("companion").config(map=settings).getOrCreate()
+        if secrets:
+            SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
+        return SparkSession.builder.appName("companion").config(map=settings | (secrets or {})).getOrCreate()
 
 
 def executors(session: SparkSession) -> list[int]:
@@ -198,6 +213,19 @@ def executors(session: SparkSession) -> list[int]:
             "and with SPARK_MASTER unset or on this machine."
         )
     return [pid for _, pid in sorted(found)]
+
+
+def plan(frame: DataFrame) -> str:
+    """What ``frame.explain("formatted")`` prints, without what differs from run to run or is said twice.
+
+    That is the tree, and a line for each filter and each list of columns that the scans push down to the files. Numbers of
+    columns and operators, and the paths of files, are left out.
+    """
+    with redirect_stdout(io.StringIO()) as text:
+        frame.explain("formatted")
+    tree, *details = re.sub(r"#\d+L?| *\(\d+\)", "", text.getvalue()).split("\n\n")
+    lines = [line for part in details for line in part.splitlines()]
+    return "\n".join([tree.strip(), *(line for line in lines if line.startswith(("PushedFilters", "ReadSchema")))])
 
 
 def _require_answer(variable: str, address: str, port: int) -> None:
