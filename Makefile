@@ -11,7 +11,7 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab test check notebooks navigation release bench lock clean models images cluster cluster-down
+.PHONY: help env lab test check notebooks navigation release bench lock clean models cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -52,7 +52,6 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
 LINT ?= .
 TESTS ?= tests
-SCAN ?= .
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
 
@@ -67,7 +66,7 @@ compare:  ## a pipeline's stage: run notebooks and compare every output with the
 	@$(PYTEST) -n $(WORKERS) --dist loadscope --nbval -q $(JUNIT) $(NOTEBOOKS_NAMED)
 
 scan:  ## a pipeline's stage: secrets, dangerous code, Dockerfiles, pipelines, packages; offline (SCAN="docker ...")
-	@$(PYTHON) scripts/scan.py $(SCAN)
+	@$(PYTHON) scripts/scan.py
 
 images:  ## a pipeline's stage: an image of each service, named by TAG (TARGET=process where no Docker engine is)
 	@$(PYTHON) scripts/deploy.py images
@@ -87,9 +86,6 @@ rollback:  ## back to the release that was on trial before
 models: env  ## train the models of the services in docker/
 	@$(PYTHON) docker/model_server/train.py
 	@$(PYTHON) docker/nlp_service/train.py
-
-images: models  ## build the services' images (needs Docker; on COMPANION_BASE_IMAGE, default python:3.12-slim)
-	@scripts/images.sh
 
 cluster: models  ## start the services and a small cluster in containers, and print what to export (needs Docker and compose)
 	@scripts/cluster.sh up

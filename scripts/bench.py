@@ -29,6 +29,7 @@ _FIRST_ANSWER = {
     "postgres": "connection = engine.connect(); connection.execute('SELECT 1').fetchone()",
     "aws": "session = engine.connect(); session.client('s3').list_buckets()",
     "docker": "client = engine.connect(); client.version()",
+    "jenkins": "controller = engine.connect()",
     "kubernetes": "client = engine.connect()",
     "pysyft": "parties = engine.connect()",
 }

@@ -1,6 +1,6 @@
 """What must not go out: dangerous code, careless Dockerfiles, secrets in files, packages that don't fit each other. Offline.
 
-usage: python scripts/scan.py [PATH ...]      default: the whole checkout
+usage: python scripts/scan.py [PATH ...]      default: what SCAN in the environment names, or the whole checkout
 
 Exit code 1 when something is found; each finding is a line FILE:LINE: WHAT.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -126,10 +127,15 @@ def shown(path: Path) -> str:
 CHECKS = {"secrets": secrets, "code": code, "Dockerfiles": dockerfiles, "pipelines": pipelines, "packages": packages}
 
 
+def _named(value: str) -> list[Path]:
+    """One path, which may hold spaces, or several; none means everything."""
+    return [Path(value)] if value and Path(value).exists() else [Path(word) for word in value.split()] or [CHECKOUT]
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", nargs="*", type=Path, help="files and folders")
-    paths = parser.parse_args(arguments).path or [CHECKOUT]
+    paths = parser.parse_args(arguments).path or _named(os.environ.get("SCAN", ""))
     for path in paths:
         if not path.exists():
             parser.error(f"there is no {path}")

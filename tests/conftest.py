@@ -49,5 +49,6 @@ def no_live_engines(monkeypatch):
         "AWS_ENDPOINT_URL",
         "COMPANION_REAL_AWS",
         "KUBECONFIG",
+        "JENKINS_URL",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Literal
 
 #: in the order in which the book meets them
-NAMES = ("dask", "spark", "pysyft", "litert", "redis", "postgres", "aws", "docker", "kubernetes")
+NAMES = ("dask", "spark", "pysyft", "litert", "redis", "postgres", "aws", "docker", "kubernetes", "jenkins")
 
 
 @dataclass(frozen=True)
