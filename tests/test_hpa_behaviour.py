@@ -2,11 +2,14 @@
 
 The facts (inputs and expected numbers, not code) are from ``TestScalingWithRules``, ``TestNormalizeDesiredReplicas``,
 ``TestNormalizeDesiredReplicasWithBehavior``, ``TestStoreScaleEvents``, ``TestConvertDesiredReplicasWithRules`` and the tests of
-conditions of ``pkg/controller/podautoscaler``.
+conditions of ``pkg/controller/podautoscaler``. ``vectors/hpa_behaviour.json`` holds what the compiled controller of release 1.20
+answered to random inputs.
 """
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -106,6 +109,42 @@ def test_release_1_20_looked_at_one_direction_only():
     assert rules.limit(6, 24, (1, 1000), up, history, NOW, OLD).replicas == 8  # (6 - 4) + 300 %
 
 
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "hpa_behaviour.json").read_text())
+
+
+def vector_of(row) -> tuple:
+    """A case as behaviour, history, and the rest of the row as it is."""
+    up, down, ups, downs, recommendations, *rest = row
+    sides = (Rules(window, tuple(Policy(*p) for p in policies), select) for window, select, policies in (up, down))
+    events = (tuple(ScaleEvent(NOW - seconds, change) for change, seconds in side) for side in (ups, downs))
+    past = tuple(Recommendation(NOW - seconds, replicas) for replicas, seconds in recommendations)
+    return Behaviour(*sides), History(past, *events), *rest
+
+
+def test_the_compiled_controller_answers_alike():
+    assert len(VECTORS["cases"]) == 400
+    reasons = set()
+    for row in VECTORS["cases"]:
+        behaviour, history, current, desired, low, high, rate, stable, legacy, limit = vector_of(row)
+        assert list(rules.limit(current, desired, (low, high), behaviour, history, NOW, OLD)) == rate, row
+        step, _ = rules.stabilise(desired, current, history, NOW, behaviour, OLD)
+        assert step.replicas == stable[0] and step.reason == (
+            stable[1] if step.replicas != desired else "ReadyForNewScale"
+        ), row
+        assert rules.stabilise_down(desired, history, NOW, OLD)[0].replicas == legacy, row
+        assert list(rules.limit_without_behaviour(current, desired, (low, high))) == limit, row
+        reasons |= {rate[1], limit[1]}
+    assert reasons == {"ScaleUpLimit", "ScaleDownLimit", "TooManyReplicas", "TooFewReplicas", "DesiredWithinRange"}
+
+
+def test_where_only_one_direction_has_a_past_the_present_rates_are_the_same():
+    for row in VECTORS["cases"]:
+        behaviour, history, current, desired, low, high, *_ = vector_of(row)
+        history = replace(history, downs=()) if desired > current else replace(history, ups=())
+        case = (current, desired, (low, high), behaviour, history, NOW)
+        assert rules.limit(*case) == rules.limit(*case, OLD), row
+
+
 def ago(*pairs) -> History:
     """Recommendations, each with its age in minutes."""
     return History(tuple(Recommendation(NOW - 60 * minutes, replicas) for replicas, minutes in pairs))
@@ -125,6 +164,8 @@ def ago(*pairs) -> History:
         (ago((10, 100), (6, 1), (5, 2), (9, 3)), 300, 0, 1, 100, 5),
         (ago((2, 100), (3, 3)), 300, 300, 2, 1, 2),
         (ago((2, 100), (1, 3)), 300, 300, 2, 3, 2),
+        (ago((10, 5)), 300, 0, 9, 12, 12),  # exactly as old as the window: out
+        (ago((10, 4.99)), 300, 0, 9, 12, 10),
         (ago((9, 5)), 0, 300, 9, 3, 3),  # exactly as old as the window: out
         (ago((9, 4.99)), 0, 300, 9, 3, 9),
     ],

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.simulate.hpa import Metric, MetricError, Pod, Sample, Settings, group_pods, propose
+from companion.errors import SettingError
+from companion.simulate.hpa import Metric, MetricError, Pod, Sample, Settings, group_pods, propose, upstream
 from companion.simulate.hpa.replicas import LONG_AGO, Tolerance
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "hpa_replica_calculator.json").read_text())
+FILE = Path(__file__).parent / "vectors" / "hpa_replica_calculator.json"
+VECTORS = json.loads(FILE.read_text())
 OLD = Settings(
     tolerance=VECTORS["settings"]["tolerance"],
     cpu_initialization_seconds=VECTORS["settings"]["cpu_initialization_s"],
@@ -19,74 +21,39 @@ OLD = Settings(
     rules="1.20",
 )
 NEW = replace(OLD, rules="current")
-KINDS = {
-    "resource_utilization": ("Resource", "Utilization"),
-    "pods_metric": ("Pods", "AverageValue"),
-    "object": ("Object", "Value"),
-    "object_per_pod": ("Object", "AverageValue"),
-    "external": ("External", "Value"),
-    "external_per_pod": ("External", "AverageValue"),
-}
-APPLICABLE = [case for case in VECTORS["cases"] if case["applicable"]]
-
-
-def pod_of(entry: dict, resource: str | None = None) -> Pod:
-    requests = {
-        container["name"]: {resource: container["request_milli"]} if container["request_milli"] is not None else {}
-        for container in entry.get("containers", [])
-    }
-    states = (entry["phase"], entry["ready"], entry["start_s"], entry["ready_transition_s"], entry["deleted"])
-    return Pod(entry["name"], *states, requests)
-
-
-def metric_of(case: dict) -> Metric:
-    target = case["target"]
-    kind, target_type = KINDS[target["kind"]]
-    return Metric(kind, target.get("resource") or "qps", target_type, target["value"], target.get("container"))
-
-
-def reading_of(case: dict):
-    if "metric_values_milli" in case:
-        return case["metric_values_milli"]
-    sample = case["metric_sample"]
-    having = [p for p in case["pods"] if not p["metric_missing"]] + case["metrics_without_pod"]
-    return {p["name"]: Sample(p["usage_milli"], sample["taken_s"], sample["window_s"]) for p in having}
-
-
-def outcome(case: dict, settings: Settings) -> dict:
-    pods = [pod_of(entry, case["target"].get("resource")) for entry in case["pods"]]
-    try:
-        found = propose(
-            metric_of(case), reading_of(case), pods, current=case["current_replicas"], now=0, settings=settings
-        )
-    except MetricError:
-        return {"replicas": None, "utilization_percent": None, "raw_value_milli": None, "error": True}
-    return {
-        "replicas": found.replicas,
-        "utilization_percent": found.utilization,
-        "raw_value_milli": found.value,
-        "error": False,
-    }
-
-
-def names(cases) -> list[str]:
-    return [f"{case['upstream_test'].removeprefix('TestReplicaCalc')}-{case['run']}" for case in cases]
+CASES = upstream.cases(FILE)
 
 
 def test_the_vectors_are_all_there():
-    assert len(APPLICABLE) == VECTORS["counts"]["applicable"] == 59
-    assert {case["target"]["kind"] for case in APPLICABLE} == set(KINDS)
+    assert len(CASES) == VECTORS["counts"]["applicable"] == 59
+    kinds = {(case.metric.type, case.metric.target_type) for case in CASES}
+    assert len(kinds) == 6 and sum(case.expected == (None, None, None) for case in CASES) == 2
 
 
-@pytest.mark.parametrize("settings", [OLD, NEW], ids=["1.20", "current"])
-@pytest.mark.parametrize("case", APPLICABLE, ids=names(APPLICABLE))
-def test_upstream_case(case, settings):
+@pytest.mark.parametrize("rules", ["1.20", "current"])
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_upstream_case(case, rules):
     """Every one holds under the rules of its own release, and under the present ones too."""
-    assert outcome(case, settings) == {key: case["expected"][key] for key in outcome(case, settings)}
+    assert case.answer(replace(case.settings, rules=rules)) == case.expected
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        ("{}", "not a file of cases: KeyError\\('settings'\\)"),
+        ("[", "not a file of cases"),
+    ],
+)
+def test_vectors_that_are_none(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "cases.json").write_text(content)
+    with pytest.raises(SettingError, match=f"^cases.json: {message}"):
+        upstream.cases(tmp_path / "cases.json")
 
 
 def grouped(row: dict, settings: Settings) -> dict:
-    pods = [pod_of(entry) for entry in row["pods"]]
+    pods = [upstream.pod_of(entry) for entry in row["pods"]]
     samples = {
         entry["name"]: Sample(*(entry["metric"][key] for key in ("usage_milli", "taken_s", "window_s")))
         for entry in row["pods"]
@@ -145,6 +112,27 @@ def test_a_missing_pod_counts_against_the_direction():
     up = {f"p{i}": Sample(500) for i in range(3)}
     # 1500 / 2000 = 75 %; ceil(75/60 * 4)
     assert propose(CPU, up, fleet(4), current=4, now=0).replicas == 5
+
+
+def test_a_booting_pod_counts_as_nothing_on_the_way_up():
+    booting = Pod("new", ready=False, started=-20.0, ready_changed=-20.0, requests=REQUESTS)
+    samples = {pod.name: Sample(350) for pod in fleet(10)} | {"new": Sample(500, 0.0, 15)}
+    assert propose(CPU, {n: s for n, s in samples.items() if n != "new"}, fleet(10), current=11, now=0).replicas == 12
+    # with it 3500 of 5500 are 63 %, inside the tolerance: nothing more is ordered
+    assert propose(CPU, samples, [*fleet(10), booting], current=11, now=0).replicas == 11
+
+
+@pytest.mark.parametrize(("age", "counts"), [(299, False), (300, True), (301, True)])
+def test_an_old_sample_counts_once_the_initialisation_period_is_over(age, counts):
+    pod = Pod("p", ready=True, started=-float(age), ready_changed=-1.0, requests=REQUESTS)
+    groups = group_pods([pod], {"p"}, {"p": Sample(500, -10.0, 15)}, 0, cpu=True)
+    assert (groups.ready_count == 1) is counts
+
+
+def test_only_running_and_ready_pods_multiply_a_total():
+    queue = Metric("External", "queue", "Value", 100)
+    pods = [*fleet(2), Pod("failed", phase="Failed"), Pod("unready", ready=False)]
+    assert propose(queue, [200], pods, current=4, now=0).replicas == 4
 
 
 def test_a_missing_pod_counts_as_the_target_when_that_is_more():

@@ -12,9 +12,10 @@ what really happens: which pods count, integers, a tolerance, two stabilisation 
 
 Source of every rule: Kubernetes' ``pkg/controller/podautoscaler`` (``replica_calculator.go``, ``horizontal.go``) and
 ``pkg/apis/autoscaling`` (defaults, validation). Release 1.20 and the present one differ in a few rules; ``Settings.rules`` says
-which to follow.
+which to follow. ``upstream.cases`` are the inputs and results of Kubernetes' own tests.
 """
 
+from companion.simulate.hpa import upstream
 from companion.simulate.hpa.behaviour import History, Recommendation, ScaleEvent
 from companion.simulate.hpa.controller import Decision, MetricError, reconcile
 from companion.simulate.hpa.loop import Controller
@@ -54,4 +55,5 @@ __all__ = [
     "read",
     "reconcile",
     "requests_of",
+    "upstream",
 ]

@@ -46,18 +46,22 @@ def stabilise(
 ) -> tuple[Step, History]:
     """Both windows (``stabilizeRecommendationWithBehaviors``).
 
-    On the way up no further than the *lowest* recommendation of the window, on the way down no further than the *highest*;
-    the present one counts in both, and between the two nothing moves. A recommendation exactly as old as the window is out.
+    The way up goes no further than the *lowest* recommendation of its window, the way down no further than the *highest*; the
+    present one counts in both, and between the two nothing moves. A recommendation exactly as old as the window is out.
+    Release 1.20 only looked at the window of the direction that the present recommendation points in, and could be taken to the
+    other side of where it stood.
     """
-    up_from = now - behaviour.up.window
-    down_from = now - _down_window(behaviour, settings)
+    up_from, down_from = now - behaviour.up.window, now - _down_window(behaviour, settings)
     lowest = highest = desired
     for at, replicas in history.recommendations:
         if at > up_from and replicas < lowest:
             lowest = replicas
         if at > down_from and replicas > highest:
             highest = replicas
-    stable = min(max(current, lowest), highest)
+    if settings.rules == "1.20":
+        stable = lowest if desired >= current else highest
+    else:
+        stable = min(max(current, lowest), highest)
     reason = "ReadyForNewScale"
     if stable != desired:
         reason = "ScaleUpStabilized" if desired >= current else "ScaleDownStabilized"

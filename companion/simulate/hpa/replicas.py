@@ -37,7 +37,8 @@ class Settings:
             last bit, 110 against 100 at a tolerance of 0.1);
             on the way down a pod without a metric counts as its whole request (now as the target, if that is more);
             a plain metric is not checked for a change of direction by count (now it is);
-            a rate only sees past events of its own direction (now both).
+            only the window of one direction is looked at (now both); a rate only sees past events of its own direction (now
+            both); and a failed metric does not forbid the way down (now it does).
     """
 
     sync_seconds: int = 15
