@@ -69,6 +69,14 @@ BOOK = (
         requires=("dask",),
     ),
     Chapter(
+        "01-distributed-computing",
+        "spark_recommendations",
+        "Recommendations on Apache Spark",
+        "Learn taste from clicks, find out what a fine RMSE is worth, cure a skewed join and lose an executor.",
+        "Spark",
+        requires=("spark",),
+    ),
+    Chapter(
         "02-parallel-processing",
         "multiprocessing_images",
         "Image recognition on every core",
@@ -89,6 +97,28 @@ BOOK = (
         "Fraud detection that adapts",
         "Learn from labels that come a week late, refuse a poisoned file, and survive a kill with every payment scored once.",
         "scikit-learn, river",
+    ),
+    Chapter(
+        "04-containerization",
+        "docker_nlp",
+        "A text service in a container, and how it dies",
+        "Serve a language detector with limits and probes, then kill it in five ways: which does the engine notice?",
+        "Docker",
+    ),
+    Chapter(
+        "04-containerization",
+        "docker_model",
+        "A model in a box that you can check",
+        "Store a model without pickle, build its image, and prove that it answers the same, digit by digit.",
+        "Docker",
+    ),
+    Chapter(
+        "05-auto-scaling",
+        "cloudformation_autoscaling",
+        "An auto-scaling group from a template",
+        "Check a template, deploy it, roll a broken update back, and put it in charge of a day of traffic.",
+        "CloudFormation",
+        requires=("aws",),
     ),
     Chapter(
         "05-auto-scaling",
@@ -112,6 +142,21 @@ BOOK = (
         "Submit, review and run a job on private records, then try to break out of it.",
         "PySyft",
         requires=("pysyft",),
+    ),
+    Chapter(
+        "09-data-management",
+        "sql_partitioning",
+        "Five million readings, one table too many",
+        "Partition a big PostgreSQL table, read in the plan what was left out, and drop a month in milliseconds.",
+        "PostgreSQL",
+        requires=("postgres",),
+    ),
+    Chapter(
+        "11-devops",
+        "jenkins_pipeline",
+        "A pipeline that can go back",
+        "Check a Jenkins pipeline without Jenkins, run its stages here, and break a release that comes back.",
+        "Jenkins",
     ),
 )
 

@@ -156,7 +156,7 @@ def test_killed_in_the_middle_of_a_copy_all_or_nothing(folder):
     connection = postgres.connect(folder, autocommit=True)
     mine = segment(folder)
     connection.execute("CREATE UNLOGGED TABLE unlogged AS SELECT 1 AS id")
-    server = postgres.postmaster(connection)
+    server = psutil.Process(postgres.postmaster(connection))
     with pytest.raises(psycopg.OperationalError):
         copy_until_killed(connection, server)
     connection.close()
@@ -166,12 +166,13 @@ def test_killed_in_the_middle_of_a_copy_all_or_nothing(folder):
     assert not exists(mine), "the next start takes the dead server's segment away"
 
 
-def copy_until_killed(connection, server: int) -> None:
+def copy_until_killed(connection, server: psutil.Process) -> None:
     with connection.cursor().copy("COPY kept FROM STDIN") as copy:
         for number in range(10_000_000):
             copy.write_row((number,))
             if number == 200_000:
-                os.kill(server, signal.SIGKILL)
+                for process in (server, *server.children()):  # as in a power cut
+                    process.kill()
 
 
 # one clear error each

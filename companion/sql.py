@@ -1,0 +1,37 @@
+"""The SQL of the book: it stands in files under ``data/sql/``, and the notebooks run those."""
+
+from __future__ import annotations
+
+import re
+
+from companion import book
+from companion.errors import DatasetError
+
+
+def statements(name: str) -> dict[str, str]:
+    """The statements of one file by their names, in its order.
+
+    A statement begins with a line ``-- name: month_total`` and goes on to the next such line.
+
+    Args:
+        name: path below ``data/sql/`` without its ending, such as ``partitioning/tables``.
+
+    Raises:
+        DatasetError: there is no such file, or no named statement in it, or a name twice.
+    """
+    notebooks = book.folder()
+    path = notebooks.parent / "data" / "sql" / f"{name}.sql" if notebooks else None
+    if path is None or not path.is_file():
+        raise DatasetError(f"no SQL file data/sql/{name}.sql: work in a checkout of the book.")
+    _, *parts = re.split(r"^-- name: *(\w+) *$", path.read_text(encoding="utf-8"), flags=re.M)
+    names = parts[::2]
+    if not names or len(set(names)) < len(names):
+        raise DatasetError(f"data/sql/{name}.sql must hold statements with one name each, by lines '-- name: ...'.")
+    return {key: text.strip() for key, text in zip(names, parts[1::2], strict=True)}
+
+
+def show(statement: str) -> None:
+    """Display a statement in SQL's colours."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(f"```sql\n{statement}\n```"))
