@@ -120,7 +120,7 @@ def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
     client = client or connect()
     chosen = {"label": f"{SESSION}={labels[SESSION]}"}
     removals = (
-        *((c.remove, {"force": True, "v": True}) for c in client.containers.list(all=True, filters=chosen)),
+        *((c.remove, {"force": True, "v": True}) for c in client.containers.list(all=True, filters=chosen, ignore_removed=True)),
         *((n.remove, {}) for n in client.networks.list(filters=chosen)),
         *((v.remove, {"force": True}) for v in client.volumes.list(filters=chosen)),
     )

@@ -1,0 +1,190 @@
+"""With a real Docker engine: the images are as small, as bare and as reproducible as promised, and a killed session leaves
+nothing. Without one these are skipped, and say why; the layer rules and the messages need none.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from processes import assert_gone, new_mark, until
+
+from companion import EngineUnavailable
+from companion.engines import docker as engine
+from companion.simulate import layers
+
+DOCKER = Path(__file__).parents[1] / "docker"
+SERVICES = ("model_server", "nlp_service")
+
+
+@pytest.fixture(scope="module")
+def client():
+    try:
+        found = engine.connect()
+        engine.base_image(found)
+    except EngineUnavailable as missing:
+        pytest.skip(os.environ.get("COMPANION_NO_DOCKER") or str(missing))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def session(client):
+    labels = engine.labels()
+    yield labels
+    engine.sweep(labels, client)
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory) -> Path:
+    """A copy of ``docker/`` with both models."""
+    copy = tmp_path_factory.mktemp("context") / "docker"
+    shutil.copytree(DOCKER, copy, ignore=shutil.ignore_patterns("model", "__pycache__"))
+    for name in SERVICES:
+        subprocess.run(
+            [sys.executable, str(copy / name / "train.py")], check=True, capture_output=True, cwd=DOCKER.parent
+        )
+    return copy
+
+
+@pytest.fixture(scope="module", params=SERVICES)
+def image(request, client, session, context):
+    return build(client, context, request.param, session)
+
+
+def build(client, context, name, session, **arguments):
+    options = {"BASE_IMAGE": engine.base_image(client), **arguments}
+    common = {"path": str(context), "dockerfile": f"{name}/Dockerfile", "rm": True, "forcerm": True, "labels": session}
+    for stage in ("packages", "application"):  # labelled, so that they are removed too
+        client.images.build(**common, buildargs=options, target=stage)
+    return client.images.build(**common, buildargs=options)[0]
+
+
+@pytest.mark.slow
+def test_the_image_is_small_bare_and_nobodys(client, image, session):
+    assert image.attrs["Size"] < 450e6
+    config = image.attrs["Config"]
+    assert config["User"] == "10001:10001" and "serving.healthcheck" in " ".join(config["Healthcheck"]["Test"])
+    look = "import os, shutil, importlib.util as u; print(os.getuid(), [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3', 'git') if shutil.which(t)], [m for m in ('pip', 'ensurepip', 'setuptools', 'train', 'companion') if u.find_spec(m)], os.access('/app', os.W_OK))"
+    said = client.containers.run(image, ["python", "-c", look], remove=True, labels=session, network_disabled=True)
+    assert said.decode().strip() == "10001 [] [] False"
+
+
+@pytest.mark.slow
+def test_it_serves_with_a_read_only_disk_and_stops_when_told(client, image, session):
+    container = client.containers.run(
+        image, detach=True, init=True, labels=session, read_only=True, tmpfs={"/tmp": ""}, cap_drop=["ALL"],
+        mem_limit="512m", ports={"8000/tcp": ("127.0.0.1", None)},
+        healthcheck={"test": ["CMD", "python", "-m", "serving.healthcheck"], "interval": 10**9, "timeout": 5 * 10**9},
+    )  # fmt: skip
+
+    def health() -> str:
+        container.reload()
+        return container.attrs["State"]["Health"]["Status"]
+
+    assert until(lambda: health() == "healthy", 120), container.logs().decode()
+    published = container.ports["8000/tcp"]
+    assert [p["HostIp"] for p in published] == ["127.0.0.1"]
+    url = f"http://127.0.0.1:{published[0]['HostPort']}"
+    assert requests.get(f"{url}/readyz", timeout=20).json()["status"] == "ready"
+    assert (
+        requests.post(f"{url}/predict", data=b"{", headers={"Content-Type": "application/json"}, timeout=20).status_code
+        == 400
+    )
+    container.stop(timeout=30)
+    container.reload()
+    assert container.attrs["State"]["ExitCode"] == 0
+    container.remove()
+
+
+@pytest.mark.slow
+def test_two_builds_give_the_same_layers(client, context, session):
+    first = build(client, context, "model_server", session)
+    for path in (context / "model_server" / "service.py", context / "serving" / "app.py"):
+        os.utime(path, (time.time(), time.time()))
+    second = build(client, context, "model_server", session, REBUILD=str(time.time()))
+    assert first.attrs["RootFS"]["Layers"] == second.attrs["RootFS"]["Layers"]
+
+
+KILLED = """
+from companion.engines import docker as engine
+client, labels = engine.connect(), engine.labels()
+base = engine.base_image(client)
+client.containers.run(base, ["sleep", "600"], detach=True, labels=labels)
+client.volumes.create(labels=labels)
+client.networks.create("companion-test-" + labels[engine.SESSION], labels=labels)
+print(labels[engine.SESSION], flush=True)
+import time; time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_session_leaves_nothing_in_the_engine(client, sig):
+    mark = new_mark()
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
+    )
+    chosen = {"label": f"{engine.SESSION}={kernel.stdout.readline().strip()}"}
+    assert len(client.containers.list(filters=chosen)) == 1
+    kernel.send_signal(sig)
+    kernel.wait(20)
+    assert until(lambda: not client.api.containers(all=True, filters=chosen), 30)
+    assert until(lambda: not client.volumes.list(filters=chosen) and not client.networks.list(filters=chosen), 30)
+    assert_gone(mark)
+
+
+@pytest.mark.slow
+def test_a_base_image_that_nobody_has_is_said(client, monkeypatch):
+    monkeypatch.setenv("COMPANION_BASE_IMAGE", "localhost:1/companion/none:0")
+    with pytest.raises(EngineUnavailable, match=r"localhost:1/companion/none:0 .*local_base_image\.sh"):
+        engine.base_image(client)
+
+
+# The rules of the cache need no engine
+
+FILE = """\
+ARG BASE=python
+FROM ${BASE} AS build
+ARG FAST=0
+COPY requirements.txt /w/
+RUN pip wheel \\
+      -r /w/requirements.txt
+FROM ${BASE}
+COPY --from=build /w /w
+COPY app/*.py docs/ ./
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("README.md", []),
+        ("requirements.txt", ["COPY requirements", "RUN", "COPY --from", "COPY app", "CMD"]),
+        ("app/app.py", ["COPY app", "CMD"]),
+        ("docs/deep/page.md", ["COPY app", "CMD"]),
+        ("FAST", ["RUN", "COPY --from", "COPY app", "CMD"]),
+    ],
+)
+def test_what_runs_again(changed, again):
+    found = [str(step) for step in layers.again(FILE, {changed})]
+    assert len(found) == len(again) and all(text.startswith(start) for text, start in zip(found, again, strict=True))
+
+
+def test_a_line_that_is_no_instruction_is_named():
+    with pytest.raises(ValueError, match="not an instruction: 'pip install flask'"):
+        layers.steps("FROM python\npip install flask\n")
+
+
+def test_local_base_image_and_ci_hold_no_address():
+    for path in ("scripts/local_base_image.sh", "scripts/images.sh", ".ci/run"):
+        text = (DOCKER.parent / path).read_text()
+        assert not re.search(r"https?://", text)
+        subprocess.run(["sh" if path.endswith(".sh") else "bash", "-n", str(DOCKER.parent / path)], check=True)
