@@ -41,10 +41,11 @@ def files(paths: list[Path]) -> list[Path]:
             continue
         command = ["git", "-C", str(path), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, capture_output=True, text=True) if shutil.which("git") else None
-        if listed and listed.returncode == 0:
+        if listed and listed.returncode == 0 and listed.stdout:  # a folder that git ignores is read as it is
             found += [path / name for name in listed.stdout.split("\0") if name]
         else:
-            found += sorted(p for p in path.rglob("*") if not {".venv", ".workspace", ".cache"} & set(p.parts))
+            ours = {".venv", ".workspace", ".cache"}
+            found += sorted(p for p in path.rglob("*") if not ours & set(p.relative_to(path).parts))
     return [path for path in found if path.is_file() and path.stat().st_size <= _LARGEST]
 
 

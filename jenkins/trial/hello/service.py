@@ -41,7 +41,10 @@ def create_app():
         elif environ["PATH_INFO"] == "/predict":
             try:
                 body = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-                status, answer = "200 OK", {"model_version": version, "predictions": predict(weights, body["instances"])}
+                status, answer = (
+                    "200 OK",
+                    {"model_version": version, "predictions": predict(weights, body["instances"])},
+                )
             except (ValueError, TypeError, KeyError):
                 status, answer = "400 Bad Request", {"title": "Bad Request"}
         start_response(status, [("Content-Type", "application/json")])
