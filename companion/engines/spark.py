@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,16 +149,23 @@ def _home() -> Iterator[None]:
 
 
 def _end_jvm() -> None:
-    """Stop the session and wait for Java to end, so that nothing writes into folders that are about to go."""
+    """End Java and all that it started, so that nothing writes into folders that are about to go.
+
+    A cluster elsewhere is told. What is embedded is killed, not asked: all that it has lies in those folders, and Jupyter
+    gives a kernel five seconds to end.
+    """
+    import psutil
     from pyspark import SparkContext
 
     with quiet(), suppress(Exception):  # whatever state an interrupted session is in
         gateway, context = SparkContext._gateway, SparkContext._active_spark_context
-        if context is not None:
+        if context is not None and context.master.startswith("spark://"):
             context.stop()
-        if gateway is not None:
-            gateway.proc.stdin.close()
-            gateway.proc.wait(10)
+        java = psutil.Process(gateway.proc.pid)
+        for process in [java, *java.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        gateway.proc.wait(10)
 
 
 def _common_settings(memory: str) -> dict[str, str]:
@@ -182,8 +190,11 @@ def _driver_address(master: str) -> dict[str, str]:
 
 def _build(settings: dict[str, str], secrets: dict[str, str] | None = None) -> SparkSession:
     """The session; ``secrets`` are settings that must not stand on Java's command line, which everybody here can read."""
-    from pyspark import SparkConf, SparkContext
+    from pyspark import SparkConf, SparkContext, java_gateway
     from pyspark.sql import SparkSession
+
+    # a kernel that ends waits for what runs in its own process group, longer than Jupyter waits for the kernel
+    java_gateway.Popen = partial(subprocess.Popen, start_new_session=True)
 
     # said once a call of an Arrow function; what the book uses of it is covered by its tests
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
