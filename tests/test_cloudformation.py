@@ -198,3 +198,7 @@ def test_deployed_described_updated_in_place_and_torn_down(session):
 
     cloud.delete_stack(StackName="web")
     assert inventory(session) == before
+
+    cloud.create_stack(TemplateBody=FULL, Tags=[{"Key": k, "Value": v} for k, v in aws.TAGS.items()], **options)
+    assert aws.clean_up(session) == ["stack web"]
+    assert inventory(session) == before

@@ -162,7 +162,8 @@ def clean_up(session: Session, *, whole_project: bool = False) -> list[str]:
     for stack in every("cloudformation", "describe_stacks", "Stacks"):
         if ours(stack.get("Tags", [])):
             session.client("cloudformation").delete_stack(StackName=stack["StackName"])
-            session.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack["StackId"])
+            # by name: describing a deleted stack by its id makes moto create its resources again, for the outputs
+            session.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack["StackName"])
             deleted.append(f"stack {stack['StackName']}")
     for group in every("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
         if ours(group.get("Tags", [])):
