@@ -158,6 +158,14 @@ BOOK = (
         "Check a Jenkins pipeline without Jenkins, run its stages here, and break a release that comes back.",
         "Jenkins",
     ),
+    Chapter(
+        "12-privacy-and-strategy",
+        "encryption_access_control",
+        "Records that a thief can't read",
+        "Seal patients' records, decide twice who sees which, and rehearse eight thefts to learn what leaks.",
+        "PostgreSQL, cryptography",
+        requires=("postgres",),
+    ),
 )
 
 
