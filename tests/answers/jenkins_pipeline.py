@@ -166,7 +166,6 @@ WRONG = {
             pipeline(("    options { parallelsAlwaysFailFast() }\n", "")),
             "ends the other one",
         ),
-        ("reports only success", pipeline(("cleanup", "success")), "roll back, don't go live, and report"),
         (
             "one gate after the other",
             pipeline(("            parallel {", "            stages {")),
