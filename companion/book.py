@@ -122,6 +122,15 @@ BOOK = (
     ),
     Chapter(
         "05-auto-scaling",
+        "boto3_autoscaling",
+        "Auto-scaling in code, and what it does all day",
+        "Build a group that can be built twice, then find the policy that keeps its promise for the least money.",
+        "Boto3",
+        needs=("cloudformation_autoscaling",),
+        requires=("aws",),
+    ),
+    Chapter(
+        "05-auto-scaling",
         "kubernetes_hpa",
         "A service that scales itself on Kubernetes",
         "Run the autoscaler's own rules through a day of traffic, make it flap, and cure it with the manifest.",
@@ -133,6 +142,15 @@ BOOK = (
         "A smart home that thinks at home",
         "Shrink a model to 8-bit integers, run it beside the sensors, and cut the cloud.",
         "TensorFlow Lite",
+        requires=("litert",),
+    ),
+    Chapter(
+        "06-edge-computing",
+        "tflite_images",
+        "A camera that reads for itself",
+        "Make an image network ten times lighter, keep it inside a deadline, and update it through power cuts.",
+        "TensorFlow Lite",
+        needs=("tflite_smart_home",),
         requires=("litert",),
     ),
     Chapter(

@@ -3,7 +3,7 @@
 Scaling policies and alarms in a template are skipped by moto with a warning: here they go to the very stores that its
 ``put_scaling_policy`` and ``put_metric_alarm`` write to. A load balancer's and a target group's full names, which their
 metrics go by, are the ends of their ARNs. An update of a group replaces it there, instances and all: here it
-changes sizes and template in place, as AWS does. Nothing scales, that is moto's (and this book's) limit.
+changes sizes and template in place, as AWS does. Creating a group whose name is taken is an error here, too. Nothing scales, that is moto's (and this book's) limit.
 Imported before the stand-in starts: moto collects its models when it first reads a template.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.autoscaling.models import FakeAutoScalingGroup, FakeScheduledAction, autoscaling_backends
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, FakeScheduledAction, autoscaling_backends
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.common_models import CloudFormationModel
@@ -134,10 +135,25 @@ def _update_in_place(
     )
 
 
+class _NameTaken(AutoscalingClientError):
+    code = "AlreadyExists"
+    message = "AutoScalingGroup by this name already exists"
+
+
+_create_group = AutoScalingBackend.create_auto_scaling_group
+
+
+def _create_new_group(self, name: str, *arguments, **options) -> FakeAutoScalingGroup:
+    if name in self.autoscaling_groups:
+        raise _NameTaken
+    return _create_group(self, name, *arguments, **options)
+
+
 def _delete_action(self, account_id: str, region_name: str) -> None:
     autoscaling_backends[account_id][region_name].scheduled_actions.pop(self.scheduled_action_name, None)
 
 
+AutoScalingBackend.create_auto_scaling_group = _create_new_group
 FakeScheduledAction.physical_resource_id = property(lambda self: self.scheduled_action_name)
 FakeScheduledAction.delete = _delete_action
 FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_in_place)
