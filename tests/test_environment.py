@@ -58,7 +58,10 @@ def test_a_given_package_is_used_for_real(package):
     pattern = re.escape(called[package]) if package in called else rf"(?:import|from) {module}\b"
     folders = ("companion", "notebooks", "docker")
     sources = [p for folder in folders for p in (ROOT / folder).rglob("*") if p.suffix in {".py", ".ipynb"}]
-    assert any(re.search(pattern, p.read_text(encoding="utf-8")) for p in [*sources, ROOT / "Makefile", ROOT / "tests" / "test_runs.py"])
+    assert any(
+        re.search(pattern, p.read_text(encoding="utf-8"))
+        for p in [*sources, ROOT / "Makefile", ROOT / "tests" / "test_runs.py"]
+    )
 
 
 def test_direct_dependencies_are_locked_and_installed_as_locked():

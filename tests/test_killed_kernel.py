@@ -52,7 +52,7 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
     if missing := missing_engines(chapter.requires):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     mark, before, cells = new_mark(), shared_memory(), sources(chapter)
-    interrupted, killed = (max(1, int(share * len(cells))) for share in (0.4, 0.7))
+    interrupted, killed = (max(1, int(share * len(cells))) for share in (0.3, 0.6))
     kernel = Kernel(NOTEBOOKS / chapter.unit, mark)
     try:
         for source in cells[:interrupted]:
