@@ -15,7 +15,13 @@ PYTHON=.venv/bin/python
 [ -x $PYTHON ] || PYTHON=$(command -v python3) || fail "no Python: run make env"
 PREFIX=$($PYTHON -c 'import sys; print(sys.base_prefix)')
 VERSION=$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+FULL=$($PYTHON -c 'import platform; print(platform.python_version())')
 SUITE=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+# made before, of the same: kept, and with it every layer that was built on it. For a new one: docker rmi TAG
+if [ "$(docker image inspect --format '{{index .Config.Labels "companion.base"}}' "$TAG" 2>/dev/null)" = "$SUITE $FULL" ]; then
+  echo "$TAG"
+  exit
+fi
 
 # where this machine itself gets its packages: the first entry with the suite's own name, in either of apt's two formats
 MIRROR=$(cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk -v suite="$SUITE" '
@@ -52,6 +58,6 @@ printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' > "$ROOT/etc/pip.
 find "$ROOT/usr/local/lib" -name '__pycache__' -type d -prune -exec rm -rf {} +
 rm -rf "$ROOT"/var/lib/apt/lists/* "$ROOT"/var/cache/apt/* "$ROOT"/var/log/* "$ROOT"/etc/apt/sources.list* \
   "$ROOT"/etc/apt/apt.conf.d/99mmdebstrap "$ROOT"/etc/resolv.conf "$ROOT"/etc/hostname
-tar -C "$ROOT" --numeric-owner -cf - . | docker import --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' \
+tar -C "$ROOT" --numeric-owner -cf - . | docker import --change "LABEL companion.base=\"$SUITE $FULL\"" --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' \
   --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' - "$TAG" >/dev/null
 echo "$TAG"

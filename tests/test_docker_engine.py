@@ -4,32 +4,26 @@ nothing. Without one these are skipped, and say why; the layer rules and the mes
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
+from containers import DOCKER, SERVICES, connected, with_models
 from processes import assert_gone, new_mark, until
 
 from companion import EngineUnavailable
 from companion.engines import docker as engine
 from companion.simulate import layers
 
-DOCKER = Path(__file__).parents[1] / "docker"
-SERVICES = ("model_server", "nlp_service")
-
 
 @pytest.fixture(scope="module")
 def client():
-    try:
-        found = engine.connect()
-        engine.base_image(found)
-    except EngineUnavailable as missing:
-        pytest.skip(os.environ.get("COMPANION_NO_DOCKER") or str(missing))
+    found = connected()
     yield found
     found.close()
 
@@ -42,47 +36,41 @@ def session(client):
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory) -> Path:
+def context(client, tmp_path_factory) -> Path:
     """A copy of ``docker/`` with both models."""
-    copy = tmp_path_factory.mktemp("context") / "docker"
-    shutil.copytree(DOCKER, copy, ignore=shutil.ignore_patterns("model", "__pycache__"))
-    for name in SERVICES:
-        subprocess.run(
-            [sys.executable, str(copy / name / "train.py")], check=True, capture_output=True, cwd=DOCKER.parent
-        )
-    return copy
+    return with_models(tmp_path_factory.mktemp("context") / "docker")
 
 
-@pytest.fixture(scope="module", params=SERVICES)
-def image(request, client, session, context):
-    return build(client, context, request.param, session)
+def build(client, context, name, session, target="", **arguments):
+    """An image, or a stage of it; what ``scripts/images.sh`` has built is found in the cache."""
+    return client.images.build(
+        path=str(context), dockerfile=f"{name}/Dockerfile", target=target, rm=True, forcerm=True, labels=session,
+        buildargs={**engine.build_arguments(client), **arguments},
+    )[0]  # fmt: skip
 
 
-def build(client, context, name, session, **arguments):
-    options = {"BASE_IMAGE": engine.base_image(client), **arguments}
-    common = {"path": str(context), "dockerfile": f"{name}/Dockerfile", "rm": True, "forcerm": True, "labels": session}
-    for stage in ("packages", "application"):  # labelled, so that they are removed too
-        client.images.build(**common, buildargs=options, target=stage)
-    return client.images.build(**common, buildargs=options)[0]
+LOOK = """
+import os, shutil, importlib.util as u
+print(os.getuid(), [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3', 'git') if shutil.which(t)],
+      [m for m in ('pip', 'ensurepip', 'setuptools', 'train', 'companion') if u.find_spec(m)], os.access('/app', os.W_OK))
+"""
 
 
 @pytest.mark.slow
-def test_the_image_is_small_bare_and_nobodys(client, image, session):
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_image_is_small_bare_and_nobodys_serves_with_a_read_only_disk_and_stops_when_told(
+    name, client, context, session
+):
+    image = build(client, context, name, session)
     assert image.attrs["Size"] < 450e6
     config = image.attrs["Config"]
     assert config["User"] == "10001:10001" and "serving.healthcheck" in " ".join(config["Healthcheck"]["Test"])
-    look = "import os, shutil, importlib.util as u; print(os.getuid(), [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3', 'git') if shutil.which(t)], [m for m in ('pip', 'ensurepip', 'setuptools', 'train', 'companion') if u.find_spec(m)], os.access('/app', os.W_OK))"
-    said = client.containers.run(image, ["python", "-c", look], remove=True, labels=session, network_disabled=True)
-    assert said.decode().strip() == "10001 [] [] False"
-
-
-@pytest.mark.slow
-def test_it_serves_with_a_read_only_disk_and_stops_when_told(client, image, session):
     container = client.containers.run(
         image, detach=True, init=True, labels=session, read_only=True, tmpfs={"/tmp": ""}, cap_drop=["ALL"],
         mem_limit="512m", ports={"8000/tcp": ("127.0.0.1", None)},
         healthcheck={"test": ["CMD", "python", "-m", "serving.healthcheck"], "interval": 10**9, "timeout": 5 * 10**9},
     )  # fmt: skip
+    assert container.exec_run(["python", "-c", LOOK]).output.decode().strip() == "10001 [] [] False"
 
     def health() -> str:
         container.reload()
@@ -93,10 +81,8 @@ def test_it_serves_with_a_read_only_disk_and_stops_when_told(client, image, sess
     assert [p["HostIp"] for p in published] == ["127.0.0.1"]
     url = f"http://127.0.0.1:{published[0]['HostPort']}"
     assert requests.get(f"{url}/readyz", timeout=20).json()["status"] == "ready"
-    assert (
-        requests.post(f"{url}/predict", data=b"{", headers={"Content-Type": "application/json"}, timeout=20).status_code
-        == 400
-    )
+    malformed = requests.post(f"{url}/predict", data=b"{", headers={"Content-Type": "application/json"}, timeout=20)
+    assert malformed.status_code == 400
     container.stop(timeout=30)
     container.reload()
     assert container.attrs["State"]["ExitCode"] == 0
@@ -104,12 +90,17 @@ def test_it_serves_with_a_read_only_disk_and_stops_when_told(client, image, sess
 
 
 @pytest.mark.slow
-def test_two_builds_give_the_same_layers(client, context, session):
-    first = build(client, context, "model_server", session)
-    for path in (context / "model_server" / "service.py", context / "serving" / "app.py"):
-        os.utime(path, (time.time(), time.time()))
-    second = build(client, context, "model_server", session, REBUILD=str(time.time()))
-    assert first.attrs["RootFS"]["Layers"] == second.attrs["RootFS"]["Layers"]
+def test_two_builds_give_the_same_bytes(client, context, session):
+    """What the stage hands to the image, as an archive with all its times. (The last stage would be found in the cache.)"""
+    archives = []
+    for again in ("1", "2"):
+        for path in (context / "model_server" / "service.py", context / "serving" / "app.py"):
+            os.utime(path, (time.time(), time.time()))
+        stage = build(client, context, "model_server", session, "application", REBUILD=again + str(time.time()))
+        container = client.containers.create(stage, labels=session)
+        archives.append(b"".join(container.get_archive("/root-of-image")[0]))
+        container.remove()
+    assert len(archives[0]) > 100_000 and archives[0] == archives[1]
 
 
 KILLED = """
@@ -125,18 +116,21 @@ import time; time.sleep(60)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_session_leaves_nothing_in_the_engine(client, sig):
+def test_a_killed_session_leaves_nothing_in_the_engine(client):
     mark = new_mark()
-    kernel = subprocess.Popen(
-        [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
-    )
-    chosen = {"label": f"{engine.SESSION}={kernel.stdout.readline().strip()}"}
-    assert len(client.containers.list(filters=chosen)) == 1
-    kernel.send_signal(sig)
-    kernel.wait(20)
-    assert until(lambda: not client.api.containers(all=True, filters=chosen), 30)
-    assert until(lambda: not client.volumes.list(filters=chosen) and not client.networks.list(filters=chosen), 30)
+    kernels = {
+        sig: subprocess.Popen(
+            [sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
+        )
+        for sig in (signal.SIGKILL, signal.SIGTERM)
+    }
+    for sig, kernel in kernels.items():
+        chosen = {"label": f"{engine.SESSION}={kernel.stdout.readline().strip()}"}
+        assert len(client.containers.list(filters=chosen)) == 1
+        kernel.send_signal(sig)
+        kernel.wait(20)
+        assert until(lambda c=chosen: not client.api.containers(all=True, filters=c), 30)
+        assert until(lambda c=chosen: not client.volumes.list(filters=c) and not client.networks.list(filters=c), 30)
     assert_gone(mark)
 
 
@@ -176,6 +170,25 @@ CMD ["python", "app.py"]
 def test_what_runs_again(changed, again):
     found = [str(step) for step in layers.again(FILE, {changed})]
     assert len(found) == len(again) and all(text.startswith(start) for text, start in zip(found, again, strict=True))
+
+
+def test_where_ci_insists_a_missing_engine_fails_unless_it_says_why(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setattr("containers.REQUIRE_ENGINES", True)
+    monkeypatch.delenv("COMPANION_NO_DOCKER", raising=False)
+    with pytest.raises(pytest.fail.Exception, match="no Docker engine answers"):
+        connected()
+    monkeypatch.setenv("COMPANION_NO_DOCKER", "no root here")
+    with pytest.raises(pytest.skip.Exception, match="no root here"):
+        connected()
+
+
+def test_packages_come_from_where_pip_is_told_to_get_them(monkeypatch):
+    monkeypatch.setenv("COMPANION_BASE_IMAGE", "base")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
+    client = SimpleNamespace(images=SimpleNamespace(get=lambda name: name))
+    assert engine.build_arguments(client) == {"BASE_IMAGE": "base", "PIP_INDEX_URL": "https://index.example/simple"}
+    assert "docker.package_index()" in (DOCKER.parent / "scripts/images.sh").read_text(), "one place for both"
 
 
 def test_a_line_that_is_no_instruction_is_named():

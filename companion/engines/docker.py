@@ -90,6 +90,28 @@ def base_image(client: DockerClient) -> str:
     return wanted
 
 
+def package_index() -> str | None:
+    """The package index that pip has been told to use on this machine, None for its default."""
+    if url := os.environ.get("PIP_INDEX_URL"):
+        return url
+    said = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
+    )
+    return said.stdout.strip() or None
+
+
+def build_arguments(client: DockerClient) -> dict[str, str]:
+    """``buildargs=`` for the Dockerfiles of ``docker/``: the base image, and the package index where pip has one here.
+
+    Everything that builds them takes these (``scripts/images.sh`` too): a step with other arguments is not in the cache.
+
+    Raises:
+        EngineUnavailable: there is no base image.
+    """
+    index = package_index()
+    return {"BASE_IMAGE": base_image(client), **({"PIP_INDEX_URL": index} if index else {})}
+
+
 def labels() -> dict[str, str]:
     """Labels for everything that a session builds and runs, and a process that removes it all at the end.
 
@@ -120,7 +142,10 @@ def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
     client = client or connect()
     chosen = {"label": f"{SESSION}={labels[SESSION]}"}
     removals = (
-        *((c.remove, {"force": True, "v": True}) for c in client.containers.list(all=True, filters=chosen, ignore_removed=True)),
+        *(
+            (c.remove, {"force": True, "v": True})
+            for c in client.containers.list(all=True, filters=chosen, ignore_removed=True)
+        ),
         *((n.remove, {}) for n in client.networks.list(filters=chosen)),
         *((v.remove, {"force": True}) for v in client.volumes.list(filters=chosen)),
     )
