@@ -138,3 +138,15 @@ def test_a_rotten_slot_is_rolled_back_and_two_are_reported(lesson, camera):
     (place / "a").unlink()
     with pytest.raises(lesson.Refused, match="no slot holds a signed model"):
         lesson.boot(place, trusted)
+
+
+def test_a_disk_that_stores_something_else_is_noticed_before_the_switch(lesson, camera, monkeypatch):
+    place, key, trusted = camera
+    honest = lesson.write
+    monkeypatch.setitem(
+        lesson.install.__globals__, "write", lambda path, content, power: honest(path, content[:-1] + b"?", power)
+    )
+    with pytest.raises(lesson.Refused, match="damaged"):
+        lesson.install(place, lesson.pack(2, b"second", key), trusted, lambda content: True)
+    assert lesson.state(place) == {"slot": "a", "version": 1}
+    assert lesson.boot(place, trusted)[0] == 1
