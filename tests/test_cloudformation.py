@@ -202,3 +202,17 @@ def test_deployed_described_updated_in_place_and_torn_down(session):
     cloud.create_stack(TemplateBody=FULL, Tags=[{"Key": k, "Value": v} for k, v in aws.TAGS.items()], **options)
     assert aws.clean_up(session) == ["stack web"]
     assert inventory(session) == before
+
+
+def test_a_group_is_not_made_twice(session):
+    """moto itself replaces it; AWS, and the stand-in with its gaps filled, refuse."""
+    asg, ec2 = session.client("autoscaling"), session.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    ec2.create_launch_template(LaunchTemplateName="once", LaunchTemplateData={"ImageId": image})
+    template = {"LaunchTemplateName": "once", "Version": "$Latest"}
+    sizes = {"MinSize": 0, "MaxSize": 1, "AvailabilityZones": ["us-east-1a"], "LaunchTemplate": template}
+    asg.create_auto_scaling_group(AutoScalingGroupName="once", **sizes)
+    with pytest.raises(asg.exceptions.AlreadyExistsFault):
+        asg.create_auto_scaling_group(AutoScalingGroupName="once", **sizes)
+    asg.delete_auto_scaling_group(AutoScalingGroupName="once", ForceDelete=True)
+    ec2.delete_launch_template(LaunchTemplateName="once")
