@@ -3,7 +3,8 @@
 #
 # usage: scripts/cluster.sh up|down      COMPOSE_PROFILES=monitoring,jenkins for Prometheus and Jenkins too
 #                                        CLUSTER_SERVICES="dask_worker redis" for some only
-# Its passwords are made once and kept in .cache/cluster.env, which only you can read; `down` removes them with the data.
+#                                        COMPOSE_PROJECT_NAME for a second one beside it (with other *_PORT, see compose.yaml)
+# Its passwords are made once and kept in .cache/PROJECT.env, which only you can read; `down` removes them with the data.
 set -eu
 cd "$(dirname "$0")/.."
 fail() { echo "$*" >&2; exit 1; }
@@ -11,8 +12,14 @@ docker version >/dev/null 2>&1 || fail "no Docker engine answers. Debian: apt-ge
 if docker compose version >/dev/null 2>&1; then compose="docker compose"
 elif command -v docker-compose >/dev/null; then compose="docker-compose"
 else fail "no compose: install the docker compose plugin, or Debian's docker-compose"; fi
-SECRETS=.cache/cluster.env
+PROJECT=${COMPOSE_PROJECT_NAME:-companion-cluster}
+SECRETS=.cache/$PROJECT.env
 secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+wanted() { # whether one of these services is among those that are started
+  [ -n "${CLUSTER_SERVICES:-}" ] || return 0
+  for service; do case " $CLUSTER_SERVICES " in *" $service "*) return 0 ;; esac; done
+  return 1
+}
 
 case ${1:-} in
 up)
@@ -24,8 +31,12 @@ up)
   kept_redis=${REDIS_PASSWORD:-} kept_postgres=${POSTGRES_PASSWORD:-}
   . ./$SECRETS
   export REDIS_PASSWORD="${kept_redis:-$REDIS_PASSWORD}" POSTGRES_PASSWORD="${kept_postgres:-$POSTGRES_PASSWORD}"
+  # an image that is not given is built, by what builds them everywhere else: one set of arguments, one cache
+  [ -n "${MODEL_SERVER_IMAGE:-}" ] || ! wanted model_server proxy || scripts/images.sh model_server
+  [ -n "${NLP_SERVICE_IMAGE:-}" ] || ! wanted nlp_service proxy || scripts/images.sh nlp_service
+  [ -n "${DASK_IMAGE:-}" ] || ! wanted dask_scheduler dask_worker || scripts/images.sh dask
   # shellcheck disable=SC2086  # words are meant
-  $compose -p companion-cluster -f docker/compose.yaml up -d --build ${CLUSTER_SERVICES:-}
+  $compose -p "$PROJECT" -f docker/compose.yaml up -d --no-build ${CLUSTER_SERVICES:-}
   echo
   echo "It runs, on this machine's loopback only. For the notebooks (the passwords are in $SECRETS):"
   echo "  . ./$SECRETS"
@@ -37,7 +48,7 @@ up)
 down)
   # compose wants the variables even to remove; their values don't matter here
   REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,jenkins \
-    $compose -p companion-cluster -f docker/compose.yaml down --volumes --remove-orphans
+    $compose -p "$PROJECT" -f docker/compose.yaml down --volumes --remove-orphans
   rm -f $SECRETS
   ;;
 *) fail "usage: scripts/cluster.sh up|down" ;;

@@ -19,11 +19,10 @@ import pytest
 import requests
 import schemathesis
 import skops.io
+from containers import DOCKER, SERVICES, with_models
 
 from companion.simulate import container
 
-DOCKER = Path(__file__).parents[1] / "docker"
-SERVICES = ("model_server", "nlp_service")
 PROBLEM = "application/problem+json"
 
 
@@ -37,13 +36,7 @@ def _path():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     """A copy of ``docker/`` with both models, as ``make models`` leaves it."""
-    copy = tmp_path_factory.mktemp("context") / "docker"
-    shutil.copytree(DOCKER, copy, ignore=shutil.ignore_patterns("model", "__pycache__"))
-    for name in SERVICES:
-        subprocess.run(
-            [sys.executable, str(copy / name / "train.py")], check=True, capture_output=True, cwd=DOCKER.parent
-        )
-    return copy
+    return with_models(tmp_path_factory.mktemp("context") / "docker")
 
 
 def load_service(name: str):

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -151,6 +152,20 @@ def _limit(memory: int | None, cpus: int | None) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cpus])
 
 
+def _wait_for_the_rest(address: str, patience: float = 15) -> None:
+    """In a container everything ends with the main process. Here gunicorn's workers notice a moment later that it is gone:
+    until then they would answer in the place of the next one.
+    """
+    host, _, port = address.rpartition(":")
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.1)
+
+
 def _supervise(options: dict, command: list[str]) -> int:
     """Run the command, and again when it ends unasked; its state goes to a file after each change."""
     folder, restarts = Path(options["folder"]), 0
@@ -168,6 +183,7 @@ def _supervise(options: dict, command: list[str]) -> int:
 
     while True:
         code = run_once(restarts)
+        _wait_for_the_rest(os.environ["SERVICE_BIND"])
         if not options["restart"] or (folder / "stopped").exists():
             break
         restarts += 1
