@@ -162,6 +162,15 @@ BOOK = (
         requires=("pysyft",),
     ),
     Chapter(
+        "07-federated-learning",
+        "pysyft_hospitals",
+        "Five hospitals, one model",
+        "Average what five hospitals learn, survive the one that lies, and hide single patients behind masks and noise.",
+        "PySyft",
+        needs=("pysyft_healthcare",),
+        requires=("pysyft",),
+    ),
+    Chapter(
         "09-data-management",
         "sql_partitioning",
         "Five million readings, one table too many",

@@ -1,4 +1,4 @@
-"""PySyft: a data owner's and a data scientist's own clients, on a transport inside this process or on Google Drive.
+"""PySyft: the own clients of data owners and a data scientist, on a transport inside this process or on Google Drive.
 
 A job that the owner approves runs in a virtual environment of its own, which PySyft makes with uv. ``prepare`` (called by
 ``make``, or ``python -m companion.engines.pysyft``) fills a cache once, so that jobs start in seconds and need no network.
@@ -24,6 +24,8 @@ from companion.quiet import quiet
 from companion.workspace import root, workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from syft_rds import SyftRDSClient
 
 #: e-mail address and Google Drive token of both parties; all four, or the embedded transport
@@ -76,6 +78,80 @@ def connect(
             add_peers=False,
         )
     return owner_client, scientist_client
+
+
+def connect_many(
+    owners: Sequence[str], scientist: str = "researcher@example.org"
+) -> tuple[list[SyftRDSClient], SyftRDSClient]:
+    """The clients of several data owners and of one data scientist, ``(owners, scientist)``, on one simulated drive.
+
+    As ``connect``, but the jobs of these owners are *confined*: a job reads its owner's data sets and its own folder,
+    writes to ``outputs/`` only, opens no socket, and is stopped when it prints or writes more than
+    ``companion._confine.MOST_BYTES``. What it prints stays with its owner (``log``). On a machine that can't confine
+    (``confines()`` is false: no Linux, or no Landlock) only the limits on output hold.
+
+    Raises:
+        EngineUnavailable: as ``connect``; or Google Drive is asked for, where each owner logs in on a computer of its own.
+        ValueError: no owner, or an address twice.
+    """
+    everybody = [*owners, scientist]
+    names = [email.partition("@")[0] for email in everybody]
+    if not owners or len(set(names)) < len(names):
+        raise ValueError(f"one name before the @ for each of one or more owners and the scientist, got {everybody}")
+    _check_prepared()
+    if any(os.environ.get(name) for name in VARIABLES):
+        raise EngineUnavailable(
+            f"on Google Drive each owner connects on its own computer, with connect(). Unset {', '.join(VARIABLES)}"
+        )
+    folder = workspace("pysyft")
+    _guard_jobs(folder / "bin")
+    (folder / "confined").touch()
+    with quiet(prints=True):
+        from syft.sync.connections.drive.mock_drive_service import MockDriveBackingStore
+
+        drive = MockDriveBackingStore()
+        clients = [
+            _on_simulated_drive(drive, email, folder / name, owner=email != scientist)
+            for email, name in zip(everybody, names, strict=True)
+        ]
+    return clients[:-1], clients[-1]
+
+
+def _on_simulated_drive(drive, email: str, box: Path, *, owner: bool) -> SyftRDSClient:
+    """What PySyft's ``pair_with_mock_drive_service_connection`` does for each of two parties."""
+    from syft.sync.connections.drive.gdrive_transport import GDriveConnection
+    from syft.sync.connections.drive.mock_drive_service import MockDriveService
+    from syft_rds import SyftRDSClient
+    from syft_rds.config import SyftRDSClientConfig
+
+    config = SyftRDSClientConfig._base_config_for_testing(
+        email=email, syftbox_folder=box, has_do_role=owner, has_ds_role=not owner, use_in_memory_cache=False
+    )
+    client = SyftRDSClient.from_config(config)
+    engine = client.sync_engine
+    engine._add_connection(GDriveConnection.from_service(email, MockDriveService(drive, email)))
+    if owner:
+        changed = engine.job_file_change_handler._handle_file_change
+        engine.datasite_owner_syncer.event_cache.add_callback("on_event_local_write", changed)
+    else:
+        engine.file_writer.add_callback("write_file", engine.datasite_watcher_syncer.on_file_change)
+    engine.peer_manager.write_own_version()
+    engine._init_encrypted_peer_store()
+    return client
+
+
+def confines() -> bool:
+    """Whether this machine keeps the jobs of ``connect_many`` from other files and from the network."""
+    from companion._confine import available
+
+    return available()
+
+
+def log(owner: SyftRDSClient, job_name: str) -> str:
+    """What a confined job printed, and why it was stopped, for its owner's eyes; empty if it has not run."""
+    box = Path(owner.syftbox_folder)
+    path = box.with_name(f"{box.name}-jobs") / job_name / "log.txt"
+    return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def _log_in(email: str, token: str, **role: bool) -> SyftRDSClient:
@@ -167,11 +243,20 @@ def _guard_jobs(folder: Path) -> None:
     # So a job that edits a file in place edits the prepared one, which `_check_prepared` finds
     copy = f"cp -al {shlex.quote(str(_template() / 'lib'))} .venv 2>/dev/null"
     copy += f" || cp -a {shlex.quote(str(_template() / 'lib'))} .venv"
+    confine = shlex.join([sys.executable, "-m", "companion._confine"])
+    template, tools = (
+        shlex.quote(str(_template())),
+        shlex.quote(os.pathsep.join(map(str, (folder, find_uv_bin(), _LOCK)))),
+    )
     scripts = {
         # the environment goes with the job: PySyft's next synchronisation would hash its thousands of files
         # and the parties' tokens are none of the job's business
-        "bash": f'unset {" ".join(VARIABLES)}\nexec {guard} "$PPID" "$PWD/code/.venv" -- /bin/bash "$@"',
-        "uv": f'case "$1" in venv) {uv} "$@" --offline && {{ {copy}; }}; exit;; esac\n'
+        "bash": f'unset {" ".join(VARIABLES)}\nif [ -f "$SYFTBOX_FOLDER/../confined" ]; then export COMPANION_JOB_TOOLS={tools}; '
+        f'exec {guard} "$PPID" "$PWD/code/.venv" -- {confine} "$SYFTBOX_FOLDER" {template} -- /bin/bash "$@"; fi\n'
+        f'exec {guard} "$PPID" "$PWD/code/.venv" -- /bin/bash "$@"',
+        # a confined job's environment stands when it starts, and can't be changed: only look whether it has what is asked for
+        "uv": f'if [ "$COMPANION_CONFINED" ]; then case "$1" in venv) exit;; esac; exec {uv} "$@" --quiet --offline --no-config --no-cache{options}; fi\n'
+        f'case "$1" in venv) {uv} "$@" --offline && {{ {copy}; }}; exit;; esac\n'
         f'case "$1 $2" in "pip install") exec {uv} "$@" --offline{options};; esac\n'
         f'exec {uv} "$@" --offline',
     }
