@@ -195,7 +195,8 @@ def test_a_pool_interrupted_and_then_killed_leaves_nothing(scratch):
         for source in ["import time", *needed]:
             assert kernel.run(source)["status"] == "ok"
         thread = once_working(mark, kernel.manager.interrupt_kernel)
-        assert kernel.run(cells[at])["ename"] == "KeyboardInterrupt"
+        # the signal goes to the workers too: which of them is noticed first is open
+        assert kernel.run(cells[at]).get("ename") in ("KeyboardInterrupt", "BrokenProcessPool")
         thread.join()
         assert kernel.run("assert 1 + 1 == 2")["status"] == "ok", "the kernel is still usable"
         assert until(lambda: len(marked(mark)) <= 2, 60), "the workers are gone"
