@@ -360,8 +360,9 @@ def slow_share(run: Run, seconds: float) -> np.ndarray:
     """
     t = np.maximum(seconds - run.delay, 0.0)
     slow = np.where(run.delay >= seconds, 1.0, _tail(t, run))
-    failed = np.divide(run.failed, run.requests_per_second, out=np.zeros_like(slow), where=run.requests_per_second > 0)
-    failed = np.minimum(failed, 1.0)
+    # as shares of at most 1: requests of an earlier step can give up in this one
+    lost = np.minimum(run.failed, run.requests_per_second)
+    failed = np.divide(lost, run.requests_per_second, out=np.zeros_like(slow), where=run.requests_per_second > 0)
     return np.where(run.requests_per_second > 0, failed + (1 - failed) * slow, 0.0)
 
 
