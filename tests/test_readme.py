@@ -41,9 +41,13 @@ def test_a_grading_round_works_as_typed(tmp_path):
     activate, *lines = block("How to grade").splitlines()
     assert activate == ". .venv/bin/activate"  # this test's Python stands in for it
 
+    python = tmp_path / "python"  # a path without a space, wherever the checkout is
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+
     def run(commands: list[str]) -> None:
         # the environment is made already: not again for this copy
-        script = "\n".join(commands).replace("make release", f"make -s -o env PYTHON='{sys.executable}' release")
+        script = "\n".join(commands).replace("make release", f"make -s -o env PYTHON={python} release")
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["sh", "-e"], input=script, cwd=course, capture_output=True, text=True, env={**os.environ, "PATH": path}
