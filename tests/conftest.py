@@ -52,3 +52,15 @@ def no_live_engines(monkeypatch):
         "JENKINS_URL",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A connection to an embedded PostgreSQL of the test module's own, as its owner."""
+    from companion.engines import postgres
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COMPANION_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        patch.delenv("DATABASE_URL", raising=False)
+        with postgres.connect(autocommit=True) as connection:
+            yield connection

@@ -10,7 +10,6 @@ from psycopg.sql import SQL, Identifier
 
 from companion import DatasetError, sql
 from companion.datasets import clinic
-from companion.engines import postgres
 
 
 def test_records_are_the_same_for_the_same_seed_and_nobody_twice():
@@ -30,12 +29,8 @@ def test_a_nonsense_number_of_patients_is_told(patients):
 
 
 @pytest.fixture(scope="module")
-def owner(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COMPANION_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        patch.delenv("DATABASE_URL", raising=False)
-        with postgres.connect(autocommit=True) as connection:
-            yield connection
+def owner(database):
+    return database
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from companion import DatasetError, sql
 from companion.datasets import meters
-from companion.engines import postgres
 
 
 def test_readings_are_the_same_for_the_same_seed_and_spread_over_the_year():
@@ -56,15 +55,6 @@ def test_a_name_twice_or_none_is_told(tmp_path, monkeypatch):
 
 
 # on a real server
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COMPANION_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        patch.delenv("DATABASE_URL", raising=False)
-        with postgres.connect(autocommit=True) as connection:
-            yield connection
 
 
 @pytest.fixture
