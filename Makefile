@@ -1,6 +1,8 @@
 # The two commands: `make lab` and `make test`. Everything else is for maintainers and instructors.
 # Recipes call programs by their path below this folder, so that they work in a folder whose name has a space.
 SHELL := /bin/sh
+# the pipeline runs make, and `make test` runs the pipeline: its log must not depend on how deep it is
+MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest

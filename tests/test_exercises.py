@@ -4,11 +4,14 @@ fail with a useful hint, and so does a blank one."""
 import importlib.util
 import sys
 import types
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import missing_engines
+from processes import shared_memory
 
 from companion import book
 
@@ -105,6 +108,24 @@ def runner(chapter) -> Runner:
 @pytest.fixture(autouse=True)
 def _own_scratch(scratch):
     pass
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_shared_memory(monkeypatch):
+    """What a wrong answer forgets to unlink goes with its test: tests that run beside it look for what is left behind."""
+    made, register = set(), resource_tracker.register
+
+    def noted(name, kind):
+        if kind == "shared_memory":
+            made.add(name.lstrip("/"))
+        register(name, kind)
+
+    monkeypatch.setattr(resource_tracker, "register", noted)
+    yield
+    for name in made & shared_memory():
+        block = SharedMemory(name)
+        block.close()
+        block.unlink()
 
 
 @pytest.mark.parametrize(
