@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion._server import Server, answers, close_with, free_port, package_version, password
+from companion._server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.engines import Status
 from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
 from companion.workspace import check_free, disk_errors, workspace
@@ -70,7 +69,7 @@ def connect(
     """
     if folder is None and (url := os.environ.get(VARIABLE)):
         return _live(url, options)
-    if port is not None and not _free(port):
+    if port is not None and not is_free(port):
         raise _taken(port)
     kept = folder is not None
     place = Path(folder).resolve() if kept else workspace("postgres")
@@ -225,17 +224,6 @@ def _explained(place: Path, log: str, error: CompanionError, port: str = "") -> 
 
 def _taken(port: int | str) -> EngineUnavailable:
     return EngineUnavailable(f"port {port} is taken by another program. Stop it, or leave the port out for a free one.")
-
-
-def _free(port: int) -> bool:
-    """Whether the port can be had; asked first, because the one who has it may be another PostgreSQL, and answer."""
-    with socket.socket() as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does
-        try:
-            attempt.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _last(text: str) -> str:
