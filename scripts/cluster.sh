@@ -1,7 +1,7 @@
 #!/bin/sh
 # The small cluster of docker/compose.yaml: both services behind a proxy, Dask, Redis, PostgreSQL.
 #
-# usage: scripts/cluster.sh up|down      COMPOSE_PROFILES=monitoring,jenkins for Prometheus and Jenkins too
+# usage: scripts/cluster.sh up|down      COMPOSE_PROFILES=monitoring,jenkins,recommender for Prometheus, Jenkins, the recommender too
 #                                        CLUSTER_SERVICES="dask_worker redis" for some only
 #                                        COMPOSE_PROJECT_NAME for a second one beside it (with other *_PORT, see compose.yaml)
 # Its passwords are made once and kept in .cache/PROJECT.env, which only you can read; `down` removes them with the data.
@@ -27,14 +27,19 @@ up)
   if ! [ -f $SECRETS ]; then
     (umask 077 && printf 'REDIS_PASSWORD=%s\nPOSTGRES_PASSWORD=%s\n' "$(secret)" "$(secret)" > $SECRETS)
   fi
+  grep -q '^RECOMMENDER_TOKEN=' $SECRETS ||
+    printf 'RECOMMENDER_TOKEN=%s\nCATALOGUE_PASSWORD=%s\n' "$(secret)" "$(secret)" >> $SECRETS
   # what is set already wins
   kept_redis=${REDIS_PASSWORD:-} kept_postgres=${POSTGRES_PASSWORD:-}
+  kept_token=${RECOMMENDER_TOKEN:-} kept_catalogue=${CATALOGUE_PASSWORD:-}
   . ./$SECRETS
+  export RECOMMENDER_TOKEN="${kept_token:-$RECOMMENDER_TOKEN}" CATALOGUE_PASSWORD="${kept_catalogue:-$CATALOGUE_PASSWORD}"
   export REDIS_PASSWORD="${kept_redis:-$REDIS_PASSWORD}" POSTGRES_PASSWORD="${kept_postgres:-$POSTGRES_PASSWORD}"
   # an image that is not given is built, by what builds them everywhere else: one set of arguments, one cache
   [ -n "${MODEL_SERVER_IMAGE:-}" ] || ! wanted model_server proxy || scripts/images.sh model_server
   [ -n "${NLP_SERVICE_IMAGE:-}" ] || ! wanted nlp_service proxy || scripts/images.sh nlp_service
   [ -n "${DASK_IMAGE:-}" ] || ! wanted dask_scheduler dask_worker || scripts/images.sh dask
+  case ",${COMPOSE_PROFILES:-}," in *,recommender,*) [ -n "${RECOMMENDER_IMAGE:-}" ] || scripts/images.sh recommender ;; esac
   # shellcheck disable=SC2086  # words are meant
   $compose -p "$PROJECT" -f docker/compose.yaml up -d --no-build ${CLUSTER_SERVICES:-}
   echo

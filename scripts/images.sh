@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds images of docker/: companion/NAME:latest. A service needs its trained model; dask is the cluster's.
+# Builds images of docker/: companion/NAME:latest. A service with a model needs it trained; recommender has none, dask is the cluster's.
 #
 # usage: scripts/images.sh [NAME ...]      default: both services. COMPANION_BASE_IMAGE: what to build on, default python:3.12-slim
 set -eu
@@ -15,10 +15,11 @@ build() { # TAG OPTION...; the classic builder where there is no other; its log 
     ${INDEX:+--build-arg "PIP_INDEX_URL=$INDEX"} docker/ 2>&1) || { printf '\n%s\n' "$log" >&2; exit 1; }
 }
 for name; do
-  [ "$name" = dask ] || [ -f "docker/$name/model/manifest.json" ] || { echo "docker/$name has no model: make models" >&2; exit 1; }
+  case $name in dask | recommender) model=no ;; *) model=yes ;; esac
+  [ $model = no ] || [ -f "docker/$name/model/manifest.json" ] || { echo "docker/$name has no model: make models" >&2; exit 1; }
   printf 'building companion/%s ... ' "$name"
   # a name for the packages' stage keeps it in the cache when a notebook removes what it has built on top
-  [ "$name" = dask ] || build companion/packages:latest --file "docker/$name/Dockerfile" --target packages
+  [ $model = no ] || build companion/packages:latest --file "docker/$name/Dockerfile" --target packages
   build "companion/$name:latest" --file "docker/$name/Dockerfile"
   docker image inspect --format '{{.Size}}' "companion/$name:latest" | awk '{ printf "%.0f MB\n", $1 / 1e6 }'
 done

@@ -16,11 +16,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from companion._server import Server, free_port
 
+if TYPE_CHECKING:
+    import psutil
+
 _BACK_OFF_SECONDS = 0.2
+_NOT_PASSED_ON = ("SERVICE_", "PROMETHEUS_", "FLASK_", "DATABASE_URL", "REDIS_URL")
 
 
 class Answer(NamedTuple):
@@ -74,6 +78,16 @@ class Container:
         )
         return Answer(done.returncode, done.stdout)
 
+    def processes(self) -> list[psutil.Process]:
+        """Its main process and all below it; empty while it is not running."""
+        import psutil
+
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if pid := self._state()["pid"]:
+                main = psutil.Process(pid)
+                return [main, *main.children(recursive=True)]
+        return []
+
     def kill(self, signal: str = "SIGKILL") -> None:
         """A signal to the service's main process; it is not restarted after this."""
         (self._folder / "stopped").touch()
@@ -115,6 +129,8 @@ def run(
     cpus: int | None = None,
     restart: bool = False,
     environment: dict[str, str] | None = None,
+    application: str = "service:create_app()",
+    config: str = "python:serving.gunicorn_conf",
 ) -> Container:
     """Start a service of ``docker/`` on loopback, under gunicorn; it dies with this process.
 
@@ -124,11 +140,13 @@ def run(
         memory: bytes that each of its processes may have.
         cpus: how many cores they may use together.
         restart: start it again when its main process ends by itself or by somebody else's signal.
+        environment: variables beside this process' own; those that name an engine are not passed on.
+        application, config: what gunicorn runs, and how.
     """
     url = f"http://127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
     env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("SERVICE_", "PROMETHEUS_"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)},
         "PYTHONPATH": f"{service.parent}{os.pathsep}{service}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
@@ -137,7 +155,7 @@ def run(
         "SERVICE_PIDFILE": str(folder / "pid"),
         **(environment or {}),
     }
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:serving.gunicorn_conf", "service:create_app()"]
+    command = [sys.executable, "-m", "gunicorn", "--config", config, application]
     options = json.dumps({"folder": str(folder), "memory": memory, "cpus": cpus, "restart": restart})
     supervisor = [sys.executable, "-m", "companion.simulate.container", options, *command]
     return Container(folder, url, env, Server(supervisor, log=folder / "log", env=env))

@@ -93,8 +93,9 @@ def create_app(
         AUTO_404_RESPONSE=False,
     )
     app.json.sort_keys = False
-    metrics = _instrument(app, artefact)
-    _speak_problems(app)
+    _model.labels(artefact.version, artefact.manifest["sha256"][:12]).set(1)
+    count_requests(app)
+    speak_problems(app)
 
     @app.get("/healthz")
     @app.output(Live)
@@ -104,7 +105,7 @@ def create_app(
 
     @app.get("/readyz")
     @app.output(Ready)
-    @app.doc(summary="Send traffic here", operation_id="readyz", responses=_problems(503))
+    @app.doc(summary="Send traffic here", operation_id="readyz", responses=problems(503))
     def readyz():
         if draining.is_set():
             raise HTTPError(
@@ -115,7 +116,7 @@ def create_app(
     @app.get("/metrics")
     @app.doc(hide=True)
     def metrics_():
-        return Response(generate_latest(_registry()), mimetype="text/plain; version=0.0.4")
+        return Response(generate_latest(registry()), mimetype="text/plain; version=0.0.4")
 
     @app.post("/predict")
     @app.input(
@@ -124,23 +125,24 @@ def create_app(
         example={"instances": [example]},
     )
     @app.output(_answer(prediction))
-    @app.doc(summary="Predict, one answer an instance", operation_id="predict", responses=_problems(400, 413, 415))
+    @app.doc(summary="Predict, one answer an instance", operation_id="predict", responses=problems(400, 413, 415))
     def predict_(body):
         predictions = predict(artefact.model, body["instances"])
-        metrics["predictions"].inc(len(predictions))
+        _predictions.inc(len(predictions))
         return {"model_version": artefact.version, "predictions": predictions}
 
     return app
 
 
-def _problems(*statuses: int) -> dict[int, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int, dict[str, Any]]:
+    """For ``app.doc(responses=...)``: these statuses answer with a problem document."""
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM: {"schema": Problem}}}
         for status in statuses
     }
 
 
-def _registry() -> CollectorRegistry:
+def registry() -> CollectorRegistry:
     """Every worker's numbers together (under gunicorn), or this process' own."""
     import os
 
@@ -166,9 +168,8 @@ _model = Gauge(
 )
 
 
-def _instrument(app: APIFlask, artefact: Artefact) -> dict[str, Counter]:
+def count_requests(app: APIFlask) -> None:
     """Request ids, and a count and a time for each request by its route (never its path: those are endless)."""
-    _model.labels(artefact.version, artefact.manifest["sha256"][:12]).set(1)
 
     @app.before_request
     def begin() -> None:
@@ -186,10 +187,8 @@ def _instrument(app: APIFlask, artefact: Artefact) -> dict[str, Counter]:
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
-    return {"predictions": _predictions}
 
-
-def _speak_problems(app: APIFlask) -> None:
+def speak_problems(app: APIFlask) -> None:
     """Every error is a problem document; a body is refused as early as can be."""
 
     @app.before_request

@@ -1,0 +1,1 @@
+"""A recommender in three services, each with its own data: catalogue (PostgreSQL), features (Redis), ranking (none)."""

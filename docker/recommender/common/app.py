@@ -1,0 +1,172 @@
+"""The application that each service starts from: probes, problem documents, ids, deadlines, a token, headers."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from http import HTTPStatus
+
+from apiflask import APIBlueprint, APIFlask, HTTPError, Schema
+from apiflask.fields import Dict, String
+from apiflask.validators import OneOf
+from flask import Response, g, request
+from prometheus_client import generate_latest
+from serving.app import Live, Problem, count_requests, draining, problems, registry, speak_problems
+
+from recommender.common import trace
+from recommender.common.errors import StoreSlow, StoreUnavailable
+from recommender.common.resilience import Deadline
+
+VERSION = "1.0.0"
+MOST_BYTES = 64 * 1024
+LEAST_SECONDS = 0.002
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Ready(Schema):
+    """The service wants traffic."""
+
+    status = String(required=True, validate=OneOf(["ready"]))
+    service = String(required=True)
+    dependencies = Dict(keys=String(), values=String(), required=True)
+
+
+def new_app(
+    name: str,
+    title: str,
+    *,
+    token: str,
+    public: bool,
+    deadline_seconds: float,
+    needs: Mapping[str, Callable[[], None]],
+    knows: Callable[[], dict[str, str]] = dict,
+) -> APIFlask:
+    """An application without any business yet.
+
+    Args:
+        token: what a caller has to show, but for the probes and the contract.
+        public: routes ask for no token, unless their endpoint is in the blueprint ``internal``.
+        deadline_seconds: what a request gets whose caller sets no deadline.
+        needs: a check of each dependency without which the service is not ready; it raises what a store raises.
+        knows: the state of dependencies that it can do without; reported, and no reason to be unready.
+    """
+    app = APIFlask(name, title=title, version=VERSION, docs_path=None, spec_path="/openapi.json")
+    app.config.update(
+        DEBUG=False,
+        PROPAGATE_EXCEPTIONS=False,
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        OPENAPI_VERSION="3.1.0",
+        VALIDATION_ERROR_SCHEMA=Problem,
+        HTTP_ERROR_SCHEMA=Problem,
+        AUTO_404_RESPONSE=False,
+    )
+    app.json.sort_keys = False
+    app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
+    count_requests(app)
+    _follow(app, name, deadline_seconds)
+    _guard(app, token, public)
+    speak_problems(app)
+    _admit(app)
+    app.register_blueprint(_probes(name, needs, knows))
+    return app
+
+
+def _admit(app: APIFlask) -> None:
+    """A store that does not answer is no fault of the program's: say so, and when to come back."""
+    for kind, status in (
+        (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+        (StoreSlow, HTTPStatus.GATEWAY_TIMEOUT),
+    ):
+        app.register_error_handler(
+            kind,
+            lambda error, status=status: app.error_callback(
+                HTTPError(status, str(error), headers={"Retry-After": "1"})
+            ),
+        )
+
+
+def _probes(name: str, needs: Mapping[str, Callable[[], None]], knows: Callable[[], dict[str, str]]) -> APIBlueprint:
+    """The blueprint that every service has."""
+    probes = APIBlueprint("probes", __name__)
+
+    @probes.get("/healthz")
+    @probes.output(Live)
+    @probes.doc(summary="The process answers", operation_id="healthz")
+    def healthz():
+        return {"status": "ok"}
+
+    @probes.get("/readyz")
+    @probes.output(Ready)
+    @probes.doc(summary="Send traffic here", operation_id="readyz", responses=problems(503, 504))
+    def readyz():
+        if draining.is_set():
+            raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, "shutting down: send no new requests")
+        for check in needs.values():
+            check()
+        return {"status": "ready", "service": name, "dependencies": {**dict.fromkeys(needs, "ok"), **knows()}}
+
+    @probes.get("/metrics")
+    @probes.doc(hide=True)
+    def metrics():
+        return Response(generate_latest(registry()), mimetype="text/plain; version=0.0.4")
+
+    return probes
+
+
+def _follow(app: APIFlask, name: str, deadline_seconds: float) -> None:
+    """Each request has an id, a trace, a deadline, and a line in the log."""
+
+    @app.before_request
+    def begin() -> None:
+        g.work = ExitStack()
+        given = request.headers.get(Deadline.HEADER)
+        trace.begin(name, g.request_id, Deadline(deadline_seconds), request.headers.get(trace.HEADER, ""))
+        route = request.url_rule.rule if request.url_rule else "none"
+        g.notes = g.work.enter_context(trace.span(f"{request.method} {route}", "server"))
+        if given is not None:
+            if not (given.isascii() and given.isdigit() and len(given) <= 6):
+                raise HTTPError(HTTPStatus.BAD_REQUEST, f"{Deadline.HEADER} must be a whole number of milliseconds")
+            # a caller may only shorten it
+            deadline = Deadline(min(int(given) / 1000, deadline_seconds))
+            trace.shorten(deadline)
+            if deadline.left() < LEAST_SECONDS:
+                raise HTTPError(HTTPStatus.GATEWAY_TIMEOUT, "the deadline has passed: nobody waits for this answer")
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        if "notes" in g:
+            g.notes["status"] = response.status_code
+        route = request.url_rule.rule if request.url_rule else "none"
+        trace.log(
+            "request", service=name, request_id=g.get("request_id", ""), method=request.method, route=route,
+            status=response.status_code, ms=round(1000 * (time.perf_counter() - g.began), 3),
+        )  # fmt: skip
+        return response
+
+    @app.teardown_request
+    def close(_: BaseException | None) -> None:
+        if "work" in g:
+            g.work.close()
+
+
+def _guard(app: APIFlask, token: str, public: bool) -> None:
+    """Who shows no token gets nothing but the probes and the contract."""
+    expected = f"Bearer {token}".encode()
+
+    @app.before_request
+    def check_token() -> None:
+        if request.blueprint == "probes" or request.endpoint == "openapi.spec":
+            return
+        if public and request.blueprint != "internal":
+            return
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            raise HTTPError(HTTPStatus.UNAUTHORIZED, "show the services' token", headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,134 @@
+"""The routes of the ranking: what the shop's own pages ask."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from apiflask import APIBlueprint, HTTPError, Schema
+from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.validators import OneOf, Range
+from serving.app import problems
+from serving.fields import Strict, Text
+
+from recommender.common import trace
+from recommender.common.client import Refused, Unavailable
+from recommender.features.api import KINDS, Accepted, Key
+from recommender.ranking.model import rank
+from recommender.ranking.neighbours import PER_AISLE, Kitchen
+
+MOST_ID = 2**31 - 1
+
+
+class Item(Schema):
+    """A product, and how likely the customer's next event is about it."""
+
+    product = Integer(required=True)
+    title = String(required=True)
+    aisle = Integer(required=True)
+    score = Float(required=True)
+
+
+class Recommendations(Schema):
+    """The best first, and how good an answer this is."""
+
+    customer = Integer(required=True)
+    strategy = String(required=True, validate=OneOf(["personal", "popularity"]))
+    degraded = List(String(validate=OneOf(["features", "catalogue"])), required=True)
+    items = List(Nested(Item), required=True)
+
+
+class Query(Strict):
+    """How many."""
+
+    k = Integer(load_default=10, validate=Range(1, PER_AISLE))
+
+
+class Feedback(Strict):
+    """A customer did something with a product."""
+
+    customer = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
+    product = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
+    kind = Text(required=True, validate=OneOf(KINDS))
+
+
+class State(Schema):
+    """How this process sees a neighbour."""
+
+    breaker = String(required=True, validate=OneOf(["closed", "open", "half-open"]))
+    failures = Integer(required=True)
+    retry_tokens = Float(required=True)
+
+
+class States(Schema):
+    """By name."""
+
+    neighbours = Dict(keys=String(), values=Nested(State), required=True)
+
+
+def blueprint(kitchen: Kitchen) -> APIBlueprint:
+    """What everybody may ask."""
+    api = APIBlueprint("ranking", __name__)
+
+    @api.get("/recommendations/<int:customer>")
+    @api.input(Query, location="query", arg_name="query")
+    @api.output(Recommendations)
+    @api.doc(summary="What this customer may like", operation_id="recommendations", responses=problems(404, 503, 504))
+    def recommendations(customer: int, query):
+        if customer > MOST_ID:
+            raise HTTPError(HTTPStatus.NOT_FOUND, "there is no such customer")
+        counts, candidates, missing = kitchen.gather(customer)
+        if candidates is None:
+            raise _unavailable("the catalogue has not answered yet")
+        with trace.span("rank", "work"):
+            items = rank(counts, candidates, query["k"])
+        strategy = "personal" if counts else "popularity"
+        return {"customer": customer, "strategy": strategy, "degraded": sorted(missing), "items": items}
+
+    @api.post("/feedback")
+    @api.input(Feedback, arg_name="event", example={"customer": 7, "product": 12, "kind": "buy"})
+    @api.input(Key, location="headers", arg_name="headers")
+    @api.output(Accepted, status_code=201)
+    @api.doc(
+        summary="Tell what a customer did",
+        operation_id="feedback",
+        responses=problems(400, 404, 413, 415, 429, 503, 504),
+    )
+    def feedback(event, headers):
+        try:
+            aisle = kitchen.catalogue.get(f"/products/{event['product']}")["aisle"]
+            answer = kitchen.features.post("/events", {**event, "aisle": aisle}, headers["key"])
+        except Unavailable as error:
+            # an event has no second best: the caller keeps it, and sends it again under the same key
+            raise _unavailable("not stored: send it again with the same Idempotency-Key") from error
+        except Refused as error:
+            passed = {name: error.headers[name] for name in ("Retry-After",) if name in error.headers}
+            raise HTTPError(error.status, str(error), headers=passed) from error
+        return answer, 201
+
+    return api
+
+
+def internal(kitchen: Kitchen) -> APIBlueprint:
+    """What only who has the token may ask."""
+    api = APIBlueprint("internal", __name__)
+
+    @api.get("/neighbours")
+    @api.output(States)
+    @api.doc(summary="Breakers and retry budgets", operation_id="neighbours", security="token", responses=problems(401))
+    def neighbours():
+        return {
+            "neighbours": {
+                n.name: {
+                    "breaker": n.breaker.state,
+                    "failures": n.breaker.failures,
+                    "retry_tokens": round(n.budget.tokens, 3),
+                }
+                for n in (kitchen.catalogue, kitchen.features)
+            }
+        }
+
+    return api
+
+
+def _unavailable(detail: str) -> HTTPError:
+    return HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
