@@ -95,3 +95,29 @@ def confusion(axes: Axes, matrix, labels: list[str]) -> None:
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(xlabel="predicted", ylabel="true")
+
+
+def waterfall(axes: Axes, spans: list[dict]) -> None:
+    """The spans of one trace as bars, parents above their children, one colour a service.
+
+    Args:
+        spans: in the order in which they began, each with ``service``, ``name``, ``start`` (seconds) and ``ms``, and with
+            ``span_id`` and ``parent_id``.
+    """
+    depth: dict[str, int] = {}
+    services = sorted({span["service"] for span in spans})
+    begin = min(span["start"] for span in spans)
+    for row, span in enumerate(spans):
+        depth[span["span_id"]] = depth.get(span["parent_id"], -1) + 1
+        left, colour = 1000 * (span["start"] - begin), PALETTE[services.index(span["service"]) % len(PALETTE)]
+        axes.barh(row, span["ms"], left=left, color=colour, height=0.7)
+    axes.set_yticks(range(len(spans)), ["   " * depth[span["span_id"]] + span["name"] for span in spans])
+    for label in axes.get_yticklabels():
+        label.set_horizontalalignment("left")
+        label.set_fontfamily("monospace")
+    axes.tick_params(axis="y", length=0, pad=230, labelsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    handles = [axes.barh(0, 0, color=PALETTE[i % len(PALETTE)], label=name) for i, name in enumerate(services)]
+    axes.legend(handles=handles, loc="lower left")
+    axes.set(xlabel="milliseconds since the request came in")

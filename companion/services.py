@@ -6,6 +6,7 @@ with this kernel. The image of ``docker/recommender/Dockerfile`` runs the same c
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 import time
@@ -110,6 +111,12 @@ class Recommender:
         variables = known.get(name, ["CATALOGUE_URL", "FEATURES_URL"])
         return {"RECOMMENDER_TOKEN": self.token, **{v: self._addresses[v] for v in variables}}
 
+    def log(self) -> list[dict]:
+        """The JSON lines of all services: requests, and spans in the order in which they began."""
+        lines = [line for service in self._running for line in service.logs().decode(errors="replace").splitlines()]
+        found = [json.loads(line) for line in lines if line.startswith('{"log": ') and line.endswith("}")]
+        return sorted(found, key=lambda line: line.get("start", 0.0))
+
     def _launch(self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]) -> Container:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
@@ -123,7 +130,7 @@ class Recommender:
             environment={
                 "SERVICE_WORKERS": str(workers),
                 "SERVICE_THREADS": str(threads),
-                "SERVICE_DRAIN_SECONDS": "0.5",
+                "SERVICE_DRAIN_SECONDS": "1.5",
                 "SERVICE_LOG_LEVEL": "warning",
                 "SERVICE_ACCESS_LOG": str(folder / "access.log"),
                 **self.environment(name),

@@ -88,6 +88,25 @@ class Container:
                 return [main, *main.children(recursive=True)]
         return []
 
+    def crash(self) -> None:
+        """SIGKILL to all its processes, from nobody in particular: with ``restart`` it is started again."""
+        self._each("kill")
+
+    def pause(self) -> None:
+        """Stop its processes where they are: the port still takes connections, and nobody answers."""
+        self._each("suspend")
+
+    def resume(self) -> None:
+        """Go on after ``pause``."""
+        self._each("resume")
+
+    def _each(self, what: str) -> None:
+        import psutil
+
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                getattr(process, what)()
+
     def kill(self, signal: str = "SIGKILL") -> None:
         """A signal to the service's main process; it is not restarted after this."""
         (self._folder / "stopped").touch()

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Field, List, Nested, String
+from apiflask.fields import Field, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 from marshmallow import RAISE, ValidationError
 
@@ -30,6 +30,15 @@ class Number(Field):
         if not math.isfinite(number):
             raise self.make_error("invalid")
         return number
+
+
+class Whole(Integer):
+    """A JSON integer: 3 and 3.0 are the same number, a text and a truth value are none."""
+
+    def _deserialize(self, value, attr, data, **kwargs) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            raise self.make_error("invalid")
+        return int(value)
 
 
 class Text(String):

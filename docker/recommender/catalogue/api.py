@@ -7,6 +7,7 @@ from http import HTTPStatus
 from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Range
+from marshmallow import RAISE
 from serving.app import problems
 from serving.fields import Strict
 
@@ -25,6 +26,10 @@ class Product(Schema):
     units = Integer(required=True, metadata={"description": "events of the last 90 days"})
 
 
+class Listed(Product):
+    """A product among others."""
+
+
 class Aisle(Schema):
     """An aisle, and the units of all its products."""
 
@@ -36,13 +41,13 @@ class Candidates(Schema):
     """The best of every aisle."""
 
     aisles = List(Nested(Aisle), required=True)
-    products = List(Nested(Product), required=True)
+    products = List(Nested(Listed), required=True)
 
 
 class Page(Schema):
     """Some products in the order of their numbers."""
 
-    products = List(Nested(Product), required=True)
+    products = List(Nested(Listed), required=True)
 
 
 class PageQuery(Strict):
@@ -64,7 +69,7 @@ def blueprint(store: Store) -> APIBlueprint:
     answers = problems(401, 503, 504)
 
     @api.get("/products")
-    @api.input(PageQuery, location="query", arg_name="query")
+    @api.input(PageQuery, location="query", arg_name="query", unknown=RAISE)
     @api.output(Page)
     @api.doc(summary="A page of products", operation_id="products", security="token", responses=answers)
     def products(query):
@@ -80,7 +85,7 @@ def blueprint(store: Store) -> APIBlueprint:
         return found
 
     @api.get("/candidates")
-    @api.input(CandidatesQuery, location="query", arg_name="query")
+    @api.input(CandidatesQuery, location="query", arg_name="query", unknown=RAISE)
     @api.output(Candidates)
     @api.doc(summary="The best of every aisle", operation_id="candidates", security="token", responses=answers)
     def candidates(query):

@@ -10,7 +10,7 @@ from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf, Range, Regexp
 from marshmallow import EXCLUDE
 from serving.app import problems
-from serving.fields import Strict, Text
+from serving.fields import Strict, Text, Whole
 
 from recommender.features.store import KeyReused, Store
 
@@ -30,9 +30,9 @@ class Customer(Schema):
 class Event(Strict):
     """A customer did something with a product."""
 
-    customer = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
-    product = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
-    aisle = Integer(required=True, strict=True, validate=Range(0, 10_000))
+    customer = Whole(required=True, validate=Range(0, MOST_ID))
+    product = Whole(required=True, validate=Range(0, MOST_ID))
+    aisle = Whole(required=True, validate=Range(0, 10_000))
     kind = Text(required=True, validate=OneOf(KINDS))
 
 
@@ -79,7 +79,7 @@ def blueprint(store: Store) -> APIBlueprint:
     @api.output(Accepted, status_code=201)
     @api.doc(
         summary="Store an event once", operation_id="events", security="token",
-        responses=answers | problems(400, 413, 415, 429),
+        responses=answers | problems(400, 409, 413, 415, 429),
     )  # fmt: skip
     def events(event, headers):
         if (wait := store.wait(event["customer"])) > 0:
@@ -93,7 +93,7 @@ def blueprint(store: Store) -> APIBlueprint:
             stored = store.add(headers["key"], event)
         except KeyReused as error:
             raise HTTPError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.CONFLICT,
                 "Idempotency-Key was used for another event: take a new one",
             ) from error
         return {"event": stored.event}, 201, {"Idempotency-Replayed": "false" if stored.new else "true"}

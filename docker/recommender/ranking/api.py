@@ -7,8 +7,9 @@ from http import HTTPStatus
 from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range
+from marshmallow import RAISE
 from serving.app import problems
-from serving.fields import Strict, Text
+from serving.fields import Strict, Text, Whole
 
 from recommender.common import trace
 from recommender.common.client import Refused, Unavailable
@@ -46,8 +47,8 @@ class Query(Strict):
 class Feedback(Strict):
     """A customer did something with a product."""
 
-    customer = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
-    product = Integer(required=True, strict=True, validate=Range(0, MOST_ID))
+    customer = Whole(required=True, validate=Range(0, MOST_ID))
+    product = Whole(required=True, validate=Range(0, MOST_ID))
     kind = Text(required=True, validate=OneOf(KINDS))
 
 
@@ -70,7 +71,7 @@ def blueprint(kitchen: Kitchen) -> APIBlueprint:
     api = APIBlueprint("ranking", __name__)
 
     @api.get("/recommendations/<int:customer>")
-    @api.input(Query, location="query", arg_name="query")
+    @api.input(Query, location="query", arg_name="query", unknown=RAISE)
     @api.output(Recommendations)
     @api.doc(summary="What this customer may like", operation_id="recommendations", responses=problems(404, 503, 504))
     def recommendations(customer: int, query):
@@ -91,7 +92,7 @@ def blueprint(kitchen: Kitchen) -> APIBlueprint:
     @api.doc(
         summary="Tell what a customer did",
         operation_id="feedback",
-        responses=problems(400, 404, 413, 415, 429, 503, 504),
+        responses=problems(400, 404, 409, 413, 415, 429, 503, 504),
     )
     def feedback(event, headers):
         try:
