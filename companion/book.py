@@ -179,6 +179,14 @@ BOOK = (
         requires=("postgres",),
     ),
     Chapter(
+        "09-data-management",
+        "redis_caching",
+        "A cache that may lie, and how to keep it honest",
+        "Put Redis before a recommender, tame stampedes and stale sets, and kill it under load: slower, never wrong.",
+        "Redis",
+        requires=("redis",),
+    ),
+    Chapter(
         "11-devops",
         "jenkins_pipeline",
         "A pipeline that can go back",
