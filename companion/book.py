@@ -171,6 +171,14 @@ BOOK = (
         requires=("pysyft",),
     ),
     Chapter(
+        "08-monitoring",
+        "prometheus_metrics",
+        "A model service under watch",
+        "Meter a model service, page a human for the incident and not for the hiccup, and replay a bad day on a dashboard.",
+        "Prometheus",
+        needs=("docker_model",),
+    ),
+    Chapter(
         "09-data-management",
         "sql_partitioning",
         "Five million readings, one table too many",
@@ -185,6 +193,14 @@ BOOK = (
         "Put Redis before a recommender, tame stampedes and stale sets, and kill it under load: slower, never wrong.",
         "Redis",
         requires=("redis",),
+    ),
+    Chapter(
+        "10-microservices",
+        "flask_service",
+        "Three services, and any of them may fail",
+        "Split a recommender into services, attack their contracts, and keep answering while one is killed, frozen or locked.",
+        "Flask, PostgreSQL, Redis",
+        requires=("postgres", "redis"),
     ),
     Chapter(
         "11-devops",
