@@ -97,14 +97,26 @@ def confusion(axes: Axes, matrix, labels: list[str]) -> None:
     axes.set(xlabel="predicted", ylabel="true")
 
 
+def _as_tree(spans: list[dict]) -> list[dict]:
+    """Each span followed by all below it, in the order in which they began."""
+    known, below = {span["span_id"] for span in spans}, {}
+    for span in sorted(spans, key=lambda span: span["start"]):
+        below.setdefault(span["parent_id"] if span["parent_id"] in known else None, []).append(span)
+    ordered, waiting = [], below.get(None, [])[::-1]
+    while waiting:
+        ordered.append(waiting.pop())
+        waiting += below.get(ordered[-1]["span_id"], [])[::-1]
+    return ordered
+
+
 def waterfall(axes: Axes, spans: list[dict]) -> None:
     """The spans of one trace as bars, parents above their children, one colour a service.
 
     Args:
-        spans: in the order in which they began, each with ``service``, ``name``, ``start`` (seconds) and ``ms``, and with
-            ``span_id`` and ``parent_id``.
+        spans: each with ``service``, ``name``, ``start`` (seconds) and ``ms``, and with ``span_id`` and ``parent_id``.
     """
     depth: dict[str, int] = {}
+    spans = _as_tree(spans)
     services = sorted({span["service"] for span in spans})
     begin = min(span["start"] for span in spans)
     for row, span in enumerate(spans):

@@ -6,6 +6,7 @@ with this kernel. The image of ``docker/recommender/Dockerfile`` runs the same c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sys
@@ -84,6 +85,7 @@ class Recommender:
         self.folder = workspace("services")
         self._role = f"catalogue_{secrets.token_hex(4)}"
         self._running: list[Container] = []
+        self._filled = False
         self._addresses: dict[str, str] = {}
 
     def start(
@@ -146,7 +148,8 @@ class Recommender:
         from recommender.catalogue.load import load
         from recommender.features.store import RedisStore
 
-        secret = password()
+        self._refuse_what_is_not_ours()
+        self._filled, secret = True, password()
         load(self.database, rows, secret, self._role)
         info = self.database.info
         host = f"[{info.host}]" if ":" in info.host else info.host
@@ -167,15 +170,35 @@ class Recommender:
         for service in self._running:
             service.remove()
         self._running.clear()
-        if not self.database.closed and not self.database.broken:
-            from psycopg.sql import SQL, Identifier
-
-            self.database.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
-            self.database.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(self._role)))
-        for key in self.store.scan_iter("features:*", count=1000):
-            self.store.delete(key)
+        if self._filled:
+            self._filled = False
+            self._empty()
         self.database.close()
         self.store.close()
+
+    def _empty(self) -> None:
+        """Take away what ``_begin`` has brought; an engine that is gone has taken it along."""
+        from psycopg import Error
+        from psycopg.sql import SQL, Identifier
+        from redis import RedisError
+
+        with contextlib.suppress(Error):
+            self.database.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
+            self.database.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(self._role)))
+        with contextlib.suppress(RedisError):
+            for key in self.store.scan_iter("features:*", count=1000):
+                self.store.delete(key)
+
+    def _refuse_what_is_not_ours(self) -> None:
+        """On a server of the reader's own these names may hold the reader's own data."""
+        if self.database.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'catalogue'").fetchone():
+            raise EngineUnavailable(
+                f"the database in {postgres.VARIABLE} already has a schema 'catalogue'. Name another database, or drop it."
+            )
+        if next(self.store.scan_iter("features:*", count=1000), None) is not None:
+            raise EngineUnavailable(
+                f"the Redis in {redis.VARIABLE} already has keys that begin with 'features:'. Name another one, or delete them."
+            )
 
     def __enter__(self) -> Recommender:
         return self
@@ -224,7 +247,7 @@ def _address(client: Redis) -> str:
     from urllib.parse import quote
 
     kept = client.connection_pool.connection_kwargs
-    scheme = "rediss" if "ssl" in type(client.connection_pool.connection_class).__name__.lower() else "redis"
+    scheme = "rediss" if "ssl" in client.connection_pool.connection_class.__name__.lower() else "redis"
     who = f"{quote(kept.get('username') or '', safe='')}:{quote(kept.get('password') or '', safe='')}@"
     return f"{scheme}://{who}{kept.get('host', 'localhost')}:{kept.get('port', 6379)}/{kept.get('db') or 0}"
 

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from companion import jenkins
@@ -106,7 +107,39 @@ def pipelines(found: list[Path]) -> list[str]:
     return [f"{shown(path)}:{finding}" for path in named for finding in jenkins.check(jenkins.read(path))]
 
 
-def packages(_: list[Path]) -> list[str]:
+def packages(found: list[Path]) -> list[str]:
+    """Installed packages that contradict each other, and requirements that let in another package than the tested one."""
+    return contradictions() + pins(found)
+
+
+def pins(found: list[Path]) -> list[str]:
+    """Lines of requirements.txt and requirements.lock without a version or a hash, or with a version that is not installed."""
+    findings = []
+    for path in found:
+        if path.name not in ("requirements.txt", "requirements.lock"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(r"^(?![#\s-])([\w.-]+)(.*)\n((?:[ \t]+--hash=.*\n?)*)", text + "\n", re.MULTILINE):
+            name, rest, hashes = match.groups()
+            where = f"{shown(path)}:{text.count(chr(10), 0, match.start()) + 1}: {name}"
+            version = re.match(r"==([^\s;]+)", re.sub(r"^\[.*?\]", "", rest))
+            if version is None:
+                findings.append(f"{where} is not pinned to one version")
+            elif "--hash=sha256:" not in rest + hashes:
+                findings.append(f"{where} has no hash: anybody's package of this name and version would do")
+            elif (here := _installed(name)) not in (None, version[1]):
+                findings.append(f"{where} is {version[1]}, tested is {here}: make env, or make lock")
+    return findings
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # of another platform
+        return None
+
+
+def contradictions() -> list[str]:
     """Installed packages whose requirements contradict each other."""
     program = Path(sys.executable).with_name("uv")
     if not program.is_file():

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
@@ -150,7 +151,7 @@ def test_a_bad_setting_is_named_and_its_value_is_not_told(change, message):
 
 def test_secrets_are_in_no_representation():
     assert TOKEN not in repr(ranking.Settings("http://c", "http://f", TOKEN))
-    assert "secret" not in repr(catalogue.Settings("postgresql://x:secret@y/z", TOKEN))
+    assert "secret" not in repr(catalogue.Settings("postgresql://x:secret@host/z", TOKEN))
 
 
 # What a request may be
@@ -587,6 +588,22 @@ def test_a_request_is_followed_through_the_three(system):
 
 
 @pytest.mark.slow
+def test_a_readers_own_data_are_not_taken_for_ours(system, monkeypatch):
+    """A second one on the same servers, as on a reader's own: it refuses, and what is there stays."""
+    info = system.database.info
+    monkeypatch.setenv(
+        "DATABASE_URL", f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
+    )
+    with pytest.raises(EngineUnavailable, match="already has a schema 'catalogue'"):
+        services.recommender(ROWS)
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("REDIS_URL", services._address(system.store))
+    with pytest.raises(EngineUnavailable, match="already has keys that begin with 'features:'"):
+        services.recommender(ROWS)
+    assert ask(system.ranking, "/recommendations/7").json()["strategy"] == "personal"
+
+
+@pytest.mark.slow
 def test_a_service_that_cannot_start_says_why(system):
     with pytest.raises(EngineUnavailable, match=r"the service ranking did not get ready.*RANKING_READ_SECONDS"):
         system.start("ranking", read_seconds=1000)
@@ -606,6 +623,20 @@ def test_the_image_has_the_versions_of_the_notebooks_environment():
         name: version for name, version in image.items() if name != "tzdata"
     }
     assert "--hash=sha256:" in (DOCKER / "recommender/requirements.txt").read_text()
+
+
+def test_the_scan_finds_a_requirement_that_lets_others_in(tmp_path):
+    import scan
+
+    digest = "    --hash=sha256:" + "0" * 64
+    good = f"flask=={version('flask')} \\\n{digest}\n"
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"# ours\n{good}not-installed-here==1.0 ; sys_platform == 'win32' \\\n{digest}\n")
+    assert scan.pins([path]) == []
+    path.write_text(f"{good}apiflask\nredis>=5\nurllib3==2.0.0\nclick==0.1 \\\n{digest}\n")
+    apiflask, redis, urllib3, click = scan.pins([path])
+    assert "requirements.txt:3: apiflask is not pinned" in apiflask and "redis is not pinned" in redis
+    assert "urllib3 has no hash" in urllib3 and "click is 0.1, tested is" in click
 
 
 def test_the_dockerfile_keeps_what_it_promises():
