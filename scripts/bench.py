@@ -31,6 +31,7 @@ _FIRST_ANSWER = {
     "docker": "client = engine.connect(); client.version()",
     "jenkins": "controller = engine.connect()",
     "kubernetes": "client = engine.connect()",
+    "prometheus": "api = engine.connect(); api.get('api/v1/query', params={'query': '1'}).json()",
     "pysyft": "parties = engine.connect()",
 }
 _CONNECT = """

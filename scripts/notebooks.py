@@ -35,6 +35,7 @@ _LIVE = [
     "DOCKER_HOST",
     "KUBECONFIG",
     "PROMETHEUS_URL",
+    "PROMETHEUS_FILE_SD",
     "JENKINS_URL",
 ]
 

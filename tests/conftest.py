@@ -49,6 +49,8 @@ def no_live_engines(monkeypatch):
         "AWS_ENDPOINT_URL",
         "COMPANION_REAL_AWS",
         "KUBECONFIG",
+        "PROMETHEUS_URL",
+        "PROMETHEUS_FILE_SD",
         "JENKINS_URL",
     ):
         monkeypatch.delenv(name, raising=False)

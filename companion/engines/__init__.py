@@ -12,7 +12,19 @@ from importlib import import_module
 from typing import Literal
 
 #: in the order in which the book meets them
-NAMES = ("dask", "spark", "pysyft", "litert", "redis", "postgres", "aws", "docker", "kubernetes", "jenkins")
+NAMES = (
+    "dask",
+    "spark",
+    "pysyft",
+    "litert",
+    "redis",
+    "postgres",
+    "aws",
+    "docker",
+    "kubernetes",
+    "prometheus",
+    "jenkins",
+)
 
 
 @dataclass(frozen=True)

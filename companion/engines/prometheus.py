@@ -1,0 +1,381 @@
+"""Prometheus: a ``requests.Session`` bound to the HTTP API of a server of this kernel's own, or of the one in ``PROMETHEUS_URL``.
+
+There is no official Python client: ``session.get("api/v1/query", params={"query": "up"})`` is the engine's own interface.
+The server here is whatever ``prometheus`` is on the PATH. It listens on loopback, speaks TLS with a certificate made for this
+one session, and answers nobody who does not show that certificate (it knows passwords only as bcrypt hashes, for which the
+standard library has no function).
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import requests
+
+from companion._server import Server, free_port, is_free, package_version
+from companion.engines import Status
+from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
+from companion.workspace import check_free, disk_errors, workspace
+
+VARIABLE = "PROMETHEUS_URL"
+#: a folder whose ``*.json`` the server in PROMETHEUS_URL watches (its own ``file_sd_configs``)
+TARGETS_VARIABLE = "PROMETHEUS_FILE_SD"
+GET_PROMETHEUS = (
+    "Debian/Ubuntu: apt-get install prometheus (it brings promtool). macOS: brew install prometheus. "
+    f"A server elsewhere, or in a container: set {VARIABLE}."
+)
+_ROOM = 64 * 2**20
+_ERROR = re.compile(r'level=error.*?\berr="((?:[^"\\]|\\.)*)"')
+
+
+class Api(requests.Session):
+    """A session whose addresses are relative to the server: ``session.get("api/v1/query", params=...)``.
+
+    Closing it ends the embedded server.
+    """
+
+    def __init__(self, url: str, timeout: float = 30):
+        super().__init__()
+        self.url, self.timeout = url.rstrip("/") + "/", timeout
+        self.trust_env = False  # no proxy, and no password from a netrc file
+
+    def request(self, method, url, **options):
+        """As ``requests.Session.request``; an address of another host is refused."""
+        address = urljoin(self.url, url)
+        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
+            raise EngineUnavailable(f"{_shown(address)} is not on the server at {_shown(self.url)}")
+        options.setdefault("timeout", self.timeout)
+        return super().request(method, address, **options)
+
+    def close(self) -> None:
+        super().close()
+        for step in self.__dict__.pop("_at_close", []):
+            step()
+
+
+def connect(
+    config: Mapping[str, Any] | None = None,
+    *,
+    rules: Sequence[Path] = (),
+    data: Path | None = None,
+    own: bool = False,
+    port: int | None = None,
+) -> Api:
+    """A session with a Prometheus server that is ready; a ``with`` block ends the embedded one.
+
+    Args:
+        config: Prometheus' own configuration, as in ``prometheus.yml``. A server in ``PROMETHEUS_URL`` gets from it only the
+            static targets, as a file in the folder ``PROMETHEUS_FILE_SD`` that it watches.
+        rules: files of recording and alerting rules; for the embedded server only.
+        data: a folder with blocks (see ``backfill``), which stay there; always a server of this kernel's own.
+        own: a server of this kernel's own, whatever ``PROMETHEUS_URL`` says.
+        port: of the embedded server; a free one by default.
+
+    Raises:
+        EngineUnavailable: nothing usable at ``PROMETHEUS_URL``, or the embedded server does not start: there is none, its port
+            is taken, its configuration or a rule file is wrong, its data are in use, damaged or not its own.
+        WorkspaceError: the disk is full.
+    """
+    if not own and data is None and (url := os.environ.get(VARIABLE)):
+        return _live(url, config or {}, rules)
+    binary = _binary("prometheus")
+    if port is not None and not is_free(port):
+        raise _taken(port)
+    folder = workspace("prometheus")
+    place = folder / "data" if data is None else Path(data).resolve()
+    check_free(folder, _ROOM)
+    _check_data(place)
+    with disk_errors(folder):
+        certificate, key = _certificate(folder)
+        _write_config(folder, config or {}, rules)
+        place.mkdir(parents=True, exist_ok=True)
+    return _start(binary, folder, place, port or free_port(), (certificate, key))
+
+
+def backfill(openmetrics: Path, data: Path) -> None:
+    """Turn a file of samples with their times (OpenMetrics text) into blocks in ``data``, by promtool.
+
+    Raises:
+        EngineUnavailable: there is no promtool, or it refuses the file; the message says where.
+        WorkspaceError: the disk is full.
+    """
+    arguments = ["tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=768h"]
+    done = promtool(*arguments, str(openmetrics), str(data))
+    if done.returncode:
+        said = done.stdout.strip().splitlines() or ["no reason given"]
+        raise _explained(data, done.stdout, EngineUnavailable(f"promtool made no blocks of {openmetrics}: {said[-1]}"))
+
+
+def promtool(*arguments: str, text: str | None = None, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run promtool; its exit code, and in ``stdout`` all that it said.
+
+    Args:
+        text: its standard input.
+        folder: where it runs.
+
+    Raises:
+        EngineUnavailable: there is no promtool.
+    """
+    return subprocess.run(
+        [_binary("promtool"), *arguments],
+        input=text or "",
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+
+
+def probe() -> Status:
+    """The server in ``PROMETHEUS_URL``, or the version of the one that can be started here."""
+    version = package_version("requests") or "-"
+    if url := os.environ.get(VARIABLE):
+        try:
+            with _live(url, {}, (), timeout=2) as api:
+                found = api.get("api/v1/status/buildinfo").json()["data"]["version"]
+        except (CompanionError, requests.RequestException, KeyError, ValueError) as error:
+            return Status("prometheus", "missing", version, str(error), optional=True)
+        return Status("prometheus", "live", found, _shown(url), optional=True)
+    try:
+        said = subprocess.run([_binary("prometheus"), "--version"], capture_output=True, text=True, timeout=30)
+        _binary("promtool")
+    except (EngineUnavailable, OSError, subprocess.TimeoutExpired) as error:
+        return Status("prometheus", "missing", version, f"{error}", optional=True)
+    found = re.search(r"version ([\w.]+)", said.stdout + said.stderr)
+    return Status(
+        "prometheus", "embedded", found[1] if found else "-", "on loopback, behind a certificate", optional=True
+    )
+
+
+# the server in the environment
+
+
+def _live(url: str, config: Mapping[str, Any], rules: Sequence[Path], timeout: float = 30) -> Api:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise EngineUnavailable(f"{VARIABLE}={_shown(url)} is no address; it looks like http://prometheus.example:9090")
+    if rules:
+        raise EngineUnavailable(
+            f"the server at {VARIABLE} takes rules from its own configuration only: put them there, or unset {VARIABLE}."
+        )
+    api = Api(_shown(url), timeout)
+    if parts.username:
+        api.auth = (unquote(parts.username), unquote(parts.password or ""))
+    try:
+        answer = api.get("api/v1/status/buildinfo")
+    except requests.RequestException as error:
+        raise EngineUnavailable(
+            f"nothing answers at {VARIABLE}={_shown(url)} ({type(error).__name__}). "
+            f"Start it, or unset {VARIABLE} to use one of this kernel's own."
+        ) from error
+    if answer.status_code in (401, 403):
+        raise EngineUnavailable(
+            f"the server at {_shown(url)} does not let this user in (status {answer.status_code}): "
+            f"{VARIABLE} takes http://user:password@host:port"
+        )
+    try:
+        answer.json()["data"]["version"]
+    except (ValueError, KeyError, TypeError):
+        raise EngineUnavailable(
+            f"what answers at {VARIABLE}={_shown(url)} is no Prometheus (status {answer.status_code})"
+        ) from None
+    if static := _static(config):
+        api._at_close = [_announce(static)]
+    return api
+
+
+def _static(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The static targets of a configuration, as file-based service discovery wants them."""
+    return [
+        {"targets": list(group["targets"]), "labels": {"job": job["job_name"], **group.get("labels", {})}}
+        for job in config.get("scrape_configs", [])
+        for group in job.get("static_configs", [])
+    ]
+
+
+def _announce(targets: list[dict[str, Any]]):
+    """Tell the server of targets; returns what takes the file away again. What killed kernels left goes too."""
+    place = os.environ.get(TARGETS_VARIABLE)
+    if not place or not Path(place).is_dir():
+        raise EngineUnavailable(
+            f"the server at {VARIABLE} does not know this notebook's service. Set {TARGETS_VARIABLE} to a folder whose *.json "
+            f"files it watches (file_sd_configs), or unset {VARIABLE} to use a server of this kernel's own."
+        )
+    for left in Path(place).glob("companion-*.json"):
+        pid = left.stem.split("-")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
+            left.unlink(missing_ok=True)
+    file = Path(place) / f"companion-{os.getpid()}-{free_port()}.json"
+    with disk_errors(Path(place)):
+        file.write_text(json.dumps(targets))
+
+    def withdraw() -> None:
+        atexit.unregister(withdraw)
+        file.unlink(missing_ok=True)
+
+    atexit.register(withdraw)
+    return withdraw
+
+
+# the embedded server
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise EngineUnavailable(f"no {name} on the PATH. {GET_PROMETHEUS}")
+    return found
+
+
+def _write_config(folder: Path, config: Mapping[str, Any], rules: Sequence[Path]) -> None:
+    import yaml
+
+    missing = [str(rule) for rule in rules if not Path(rule).is_file()]
+    if missing:
+        raise EngineUnavailable(f"no such rule file: {', '.join(missing)}")
+    whole = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, **config}
+    if rules:
+        whole["rule_files"] = [*whole.get("rule_files", []), *(str(Path(rule).resolve()) for rule in rules)]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(whole, sort_keys=False))
+    tls = {"cert_file": "certificate.pem", "key_file": "key.pem", "client_ca_file": "certificate.pem"}
+    web = {"tls_server_config": {**tls, "client_auth_type": "RequireAndVerifyClientCert"}}
+    (folder / "web.yml").write_text(yaml.safe_dump(web))
+
+
+def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple[Path, Path]) -> Api:
+    command = [
+        binary,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--web.config.file={folder / 'web.yml'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        f"--storage.tsdb.path={place}",
+        "--storage.tsdb.retention.time=100y",  # what was backfilled may be old
+        *_lock_option(binary),
+    ]
+    server = Server(command, log=folder / "prometheus.log", folder=folder)
+    api = Api(f"https://127.0.0.1:{port}")
+    api.verify, api.cert = str(certificate[0]), tuple(map(str, certificate))
+
+    def ready() -> bool:
+        try:
+            return api.get("-/ready", timeout=5).ok
+        except OSError:  # no answer yet; or it has failed already, and its folder is gone with the certificate
+            return False
+
+    try:
+        server.wait_until(ready, "Prometheus", timeout=120)
+    except EngineUnavailable as error:
+        raise _explained(place, server.said(), error, port) from error
+    api._at_close = [server.stop]
+    return api
+
+
+def _lock_option(binary: str) -> list[str]:
+    """Debian's build leaves the lock of the data folder off unless it is asked; upstream's is on."""
+    said = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=30)
+    return ["--storage.tsdb.use-lockfile"] if "--storage.tsdb.use-lockfile" in said.stdout + said.stderr else []
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key; the server's and the client's at once."""
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "companion")])
+    now, public = datetime.now(UTC), key.public_key()
+    usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)  # signs, also certificates
+    extensions = {
+        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]): False,
+        x509.BasicConstraints(ca=True, path_length=0): True,
+        usage: True,
+        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]): False,
+        x509.SubjectKeyIdentifier.from_public_key(public): False,
+    }
+    builder = x509.CertificateBuilder(name, name, public, x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
+    for extension, critical in extensions.items():
+        builder = builder.add_extension(extension, critical)
+    pem, places = serialization.Encoding.PEM, (folder / "certificate.pem", folder / "key.pem")
+    places[1].touch(mode=0o600)
+    places[0].write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    plain = serialization.NoEncryption()
+    places[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+    return places
+
+
+def _check_data(place: Path) -> None:
+    """EngineUnavailable for a folder that holds something else: the server would write into it."""
+    if not place.is_dir():
+        return
+    ours = re.compile(
+        r"[0-9A-HJKMNP-TV-Z]{26}(\.tmp-for-\w+)?|wal|wbl|chunks_head|chunk_snapshot\..*|queries\.active|lock"
+    )
+    foreign = sorted(entry.name for entry in place.iterdir() if not ours.fullmatch(entry.name))
+    if foreign:
+        raise EngineUnavailable(
+            f"{place} holds something that is no Prometheus data ({foreign[0]}). Choose an empty folder."
+        )
+    for block in (entry for entry in place.iterdir() if len(entry.name) == 26):
+        try:  # the server would leave a damaged block out, and go on without a word
+            json.loads((block / "meta.json").read_text())
+            if not (block / "index").stat().st_size:
+                raise ValueError("empty index")
+        except (OSError, ValueError) as error:
+            raise EngineUnavailable(
+                f"the block {block.name} in {place} is damaged ({type(error).__name__}). Restore a copy, or remove it."
+            ) from error
+
+
+def _explained(place: Path, log: str, error: CompanionError, port: int | str = "") -> CompanionError:
+    """The clear error for what the server's log says, or ``error`` for what nobody foresaw."""
+    reasons = [reason.replace('\\"', '"') for reason in _ERROR.findall(log)]
+    reason = reasons[0] if reasons else ""
+    known = {
+        # SIGBUS: a file in memory whose page the disk has no room for
+        r"no space left on device|disk quota exceeded|SIGBUS": WorkspaceError(
+            f"the disk of {place} is full. Free some space, or point COMPANION_WORKSPACE at a larger disk."
+        ),
+        r"address already in use": _taken(port),
+        r"lock DB directory": EngineUnavailable(
+            f"the data in {place} are in use by another Prometheus. Stop that one first: two would destroy them."
+        ),
+        r"opening storage failed": EngineUnavailable(
+            f"Prometheus can't open the data in {place}: {reason.removeprefix('opening storage failed: ')}. "
+            "They were left as they are: restore a copy, or choose an empty folder."
+        ),
+        r"loading groups failed|loading rule": EngineUnavailable(f"Prometheus does not take a rule file: {reason}"),
+        r"Error loading config|error loading config": EngineUnavailable(
+            f"Prometheus does not take this configuration: {_without_path(reason)}"
+        ),
+    }
+    return next((told for pattern, told in known.items() if re.search(pattern, log, re.I)), error)
+
+
+def _without_path(reason: str) -> str:
+    return re.sub(r"^(?:couldn't load configuration \([^)]*\)|parsing YAML file \S+): ", "", reason)
+
+
+def _taken(port: int | str) -> EngineUnavailable:
+    return EngineUnavailable(f"port {port} is taken by another program. Stop it, or leave the port out for a free one.")
+
+
+def _shown(url: str) -> str:
+    """An address without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
