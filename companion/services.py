@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -132,7 +133,7 @@ class Recommender:
             environment={
                 "SERVICE_WORKERS": str(workers),
                 "SERVICE_THREADS": str(threads),
-                "SERVICE_DRAIN_SECONDS": "1.5",
+                "SERVICE_DRAIN_SECONDS": "1",
                 "SERVICE_LOG_LEVEL": "warning",
                 "SERVICE_ACCESS_LOG": str(folder / "access.log"),
                 **self.environment(name),
@@ -167,8 +168,8 @@ class Recommender:
 
     def stop(self) -> None:
         """End the services, take their data away, and end the engines that were started for them; twice does nothing."""
-        for service in self._running:
-            service.remove()
+        with ThreadPoolExecutor(8) as together:
+            list(together.map(Container.remove, self._running))
         self._running.clear()
         if self._filled:
             self._filled = False

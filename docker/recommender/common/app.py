@@ -21,6 +21,8 @@ from recommender.common.resilience import Deadline
 
 VERSION = "1.0.0"
 MOST_BYTES = 64 * 1024
+#: of a body that is too large, read and thrown away; the line of one that is larger still is cut
+MOST_READ = 1024 * 1024
 LEAST_SECONDS = 0.002
 HEADERS = {
     "Cache-Control": "no-store",
@@ -143,6 +145,9 @@ def _follow(app: APIFlask, name: str, deadline_seconds: float) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and (request.content_length or 0) <= MOST_READ:
+            # a line that is closed with unread bytes in it is reset, and the answer may be lost with it
+            request.environ["wsgi.input"].read(request.content_length)
         if "notes" in g:
             g.notes["status"] = response.status_code
         route = request.url_rule.rule if request.url_rule else "none"
