@@ -19,7 +19,7 @@ import requests
 import schemathesis
 import yaml
 
-from companion import EngineUnavailable, load, services
+from companion import EngineUnavailable, draw, load, services
 from companion.errors import SettingError
 from companion.simulate.container import Container
 
@@ -482,6 +482,23 @@ def test_a_background_gives_up_waiting():
     with load.Background(lambda: 1 / 0) as running, pytest.raises(TimeoutError):
         running.until(lambda seen: bool(seen), seconds=0.1)
     assert isinstance(running.errors[0], ZeroDivisionError)
+
+
+def test_a_waterfall_has_children_below_their_parents():
+    def span(name, parent, start):
+        return {"span_id": name, "parent_id": parent, "start": start, "ms": 1.0, "service": "s", "name": name}
+
+    spans = [
+        span("b", "root", 2),
+        span("a", "root", 1),
+        span("b1", "b", 2.5),
+        span("a1", "a", 3),
+        span("root", "out", 0),
+    ]
+    assert [s["span_id"] for s in draw._as_tree(spans)] == ["root", "a", "a1", "b", "b1"]
+    _, axes = draw.figure()
+    draw.waterfall(axes, spans)
+    assert [label.get_text().strip() for label in axes.get_yticklabels()] == ["root", "a", "a1", "b", "b1"]
 
 
 # Under gunicorn, with the real engines
