@@ -249,6 +249,7 @@ def test_a_live_one_learns_of_targets_by_a_file_that_goes_again(monkeypatch, tmp
     assert got[-1] == requests.auth._basic_auth_str("ada", "s3 cret")
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_a_real_server_reads_the_file_of_targets(monkeypatch, tmp_path, scratch):
     """PROMETHEUS_URL as it is meant: a server that somebody else has started, and that watches a folder."""
@@ -308,6 +309,7 @@ def test_rules_and_configurations_are_valid_and_pass_their_tests():
         assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 @needs_prometheus
 @pytest.mark.parametrize(
     ("old", "new", "case"),
