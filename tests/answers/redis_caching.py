@@ -167,7 +167,7 @@ WRONG = {
                 _ONCE,
                 ("if (found := lab.get(entry)) is None:\n                found", "if True:\n                found"),
             ),
-            "Look again once you have the lock",
+            "Look again once you have the lock|One computation for eight callers",
         ),
         (
             "no finally",
