@@ -100,6 +100,8 @@ lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes a
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
 	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/serving/requirements.in -c requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/serving/requirements.txt
+	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/recommender/requirements.in -c requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/recommender/requirements.txt
 	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/dask/requirements.in -c requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/dask/requirements.txt
 

@@ -131,5 +131,5 @@ def waterfall(axes: Axes, spans: list[dict]) -> None:
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     handles = [axes.barh(0, 0, color=PALETTE[i % len(PALETTE)], label=name) for i, name in enumerate(services)]
-    axes.legend(handles=handles, loc="lower left")
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(xlabel="milliseconds since the request came in")

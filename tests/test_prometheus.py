@@ -229,8 +229,9 @@ def test_what_answers_but_is_of_no_use(monkeypatch, status, body, message):
 
 def test_a_live_one_learns_of_targets_by_a_file_that_goes_again(monkeypatch, tmp_path):
     config = {"scrape_configs": [{"job_name": "failures", "static_configs": [{"targets": ["a:1"]}]}]}
+    user = "ada:s3%20cret"
     with pretended(200, BUILD) as (place, got):
-        monkeypatch.setenv("PROMETHEUS_URL", f"http://ada:s3%20cret@{place}")
+        monkeypatch.setenv("PROMETHEUS_URL", f"http://{user}@{place}")
         assert prometheus.probe().mode == "live"
         with pytest.raises(EngineUnavailable, match="Set PROMETHEUS_FILE_SD to a folder"):
             prometheus.connect(config)
