@@ -114,6 +114,8 @@ def connect(
     if master.startswith("local-cluster"):
         # no task starts before all executors are there: each gets its share
         every = {"spark.executor.memory": f"{_EXECUTOR_MIB}m", "spark.scheduler.minRegisteredResourcesRatio": "1.0"}
+        # all of them are on this machine: none is nearer to the data, and a lost one won't come back on a second call
+        every |= {"spark.locality.wait": "0s", "spark.shuffle.io.retryWait": "100ms"}
         settings = every | settings
     common = _common_settings(memory)
     java = f"{common['spark.driver.defaultJavaOptions']} {_SHORT_RUN}"
