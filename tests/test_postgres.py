@@ -6,19 +6,18 @@ import socket
 import stat
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from disks import as_root, small_disk
 from processes import assert_gone, new_mark, shared_memory, until
 
 from companion import EngineUnavailable, WorkspaceError
 from companion.engines import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scratch", "no_live_engines")]
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can")
 
 
 @pytest.fixture(scope="module")
@@ -251,31 +250,17 @@ def test_no_room_is_told_before_anything_is_made():
         postgres.connect(needs=10**15)
 
 
-@contextmanager
-def small_disk(place, megabytes: int):
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)], capture_output=True
-    )
-    if done.returncode:
-        pytest.skip("this machine mounts no tmpfs")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
 @as_root
 def test_a_disk_that_is_full_at_once_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(postgres, "_ROOM", 0)
-    with small_disk(tmp_path / "disk", 24), pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
+    with small_disk(tmp_path / "disk", "24m"), pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
         postgres.connect(tmp_path / "disk" / "kept")
 
 
 @as_root
 def test_a_disk_that_fills_later_loses_nothing_that_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(postgres, "_ROOM", 0)
-    with small_disk(tmp_path / "disk", 120):
+    with small_disk(tmp_path / "disk", "120m"):
         with postgres.connect(tmp_path / "disk" / "kept", autocommit=True) as connection:
             connection.execute("CREATE TABLE few AS SELECT generate_series(1, 100) AS id")
             with pytest.raises(psycopg.errors.DiskFull, match="No space left on device"), connection.transaction():

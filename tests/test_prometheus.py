@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import requests
 import yaml
+from disks import as_root, small_disk
 from processes import assert_gone, new_mark, until
 
 from companion import EngineUnavailable, _server, dashboard, manifests, promql
@@ -33,7 +34,6 @@ needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None and os.environ.get("COMPANION_REQUIRE_ENGINES") != "1",
     reason=f"no prometheus. {prometheus.GET_PROMETHEUS}",
 )
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 
 
 @pytest.fixture(scope="module")
@@ -128,23 +128,11 @@ def test_data_that_are_in_use_foreign_or_damaged_are_refused(days, tmp_path):
         prometheus.connect(data=tmp_path / "thesis")
 
 
-@contextmanager
-def small_disk(place: Path, kilobytes: int):
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("this machine mounts no tmpfs")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
 @needs_prometheus
 @as_root
 def test_a_full_disk_is_one_clear_error(days, tmp_path):
     text = incident.write(days, tmp_path / "days.txt")
-    with small_disk(tmp_path / "disk", 64):
+    with small_disk(tmp_path / "disk", "64k"):
         with pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
             prometheus.backfill(text, tmp_path / "disk" / "data")
         shutil.rmtree(tmp_path / "disk" / "data", ignore_errors=True)

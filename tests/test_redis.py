@@ -7,12 +7,11 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
 import redis as package
+from disks import as_root, small_disk
 from processes import assert_gone, new_mark, until
 
 from companion import EngineUnavailable, WorkspaceError
@@ -20,7 +19,6 @@ from companion.engines import redis
 from companion.errors import SettingError
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scratch", "no_live_engines")]
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can")
 SNAPSHOTS = {"appendonly": "no", "save": "3600 1"}
 
 
@@ -300,18 +298,6 @@ def test_nothing_is_left_of_a_start_that_failed(scratch, folder):
     finally:
         del os.environ[next(iter(mark))]
     assert not list(scratch.glob("redis-*"))
-
-
-@contextmanager
-def small_disk(place: Path, size: str):
-    place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True)
-    if done.returncode:
-        pytest.skip("this machine mounts no tmpfs")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @as_root
