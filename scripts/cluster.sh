@@ -52,7 +52,7 @@ up)
   ;;
 down)
   # compose wants the variables even to remove; their values don't matter here
-  REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,jenkins \
+  REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,jenkins,recommender \
     $compose -p "$PROJECT" -f docker/compose.yaml down --volumes --remove-orphans
   rm -f $SECRETS
   ;;
