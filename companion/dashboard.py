@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from companion import draw, promql
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -30,7 +32,7 @@ def draw_panel(
         hours: shape (moments,).
         ask: from an expression to values by labels, each of shape (moments,).
     """
-    axes.set_prop_cycle(color=["#0072B2", "#E69F00", "#009E73"])
+    axes.set_prop_cycle(color=draw.PALETTE[:3])
     for target in panel["targets"]:
         for labels, values in ask(target["expr"]).items():
             own = dict(labels)
@@ -57,10 +59,9 @@ def draw_alerts(
     """
     step = hours[1] - hours[0]
     for row, (name, on) in enumerate(fires.items()):
-        ends = np.flatnonzero(np.diff(on.astype(int), prepend=0, append=0)).reshape(-1, 2)
-        bars = [(hours[first], (end - first) * step) for first, end in ends]
-        axes.broken_barh(bars, (row - 0.35, 0.7), color="#D55E00" if urgent[name] else "#56B4E9")
+        bars = [(hours[first], (end - first) * step) for first, end in promql.spans(on)]
+        axes.broken_barh(bars, (row - 0.35, 0.7), color=draw.RED if urgent[name] else draw.SKY)
     for i, event in enumerate(planted):
-        axes.axvspan(event.start, event.stop, color="#222222", alpha=0.08)
+        axes.axvspan(event.start, event.stop, color=draw.BLACK, alpha=0.08)
         axes.text(event.start, -0.65 - 0.5 * (i % 2), event.name, fontsize=8)
     axes.set(yticks=range(len(fires)), yticklabels=fires, ylim=(len(fires) - 0.5, -1.6), xlim=(0, 24), xlabel="hour")

@@ -5,6 +5,8 @@ A child inherits its parent's environment however it was started, so the mark fi
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -52,6 +54,18 @@ def assert_gone(mark: dict[str, str]) -> None:
     for process in survivors:
         process.send_signal(signal.SIGKILL)
     raise AssertionError("left behind:\n" + "\n".join(names))
+
+
+def assert_dies_with_its_kernel(code: str, sig: signal.Signals) -> None:
+    """Nothing that ``code`` has started survives the signal to its Python; it prints True when all is up, and then waits."""
+    mark = new_mark()
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
+    )
+    assert kernel.stdout.readline() == b"True\n"
+    kernel.send_signal(sig)
+    kernel.wait(20)
+    assert_gone(mark)
 
 
 def shared_memory() -> set[str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from processes import assert_gone, new_mark, until
+from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
 
 from companion import EngineUnavailable, _server, engines
 from companion.engines import aws, dask, docker, redis, spark
@@ -79,15 +79,8 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(scratch, tmp_path
 
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_dies_with_its_kernel_however_that_dies(scratch, sig):
-    mark = new_mark()
     code = "from companion.engines import redis; c = redis.connect(); print(c.ping(), flush=True); import time; time.sleep(60)"
-    kernel = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
-    )
-    assert kernel.stdout.readline() == b"True\n"
-    kernel.send_signal(sig)
-    kernel.wait(20)
-    assert_gone(mark)
+    assert_dies_with_its_kernel(code, sig)
     assert until(lambda: not list(scratch.glob("redis-*")))
 
 

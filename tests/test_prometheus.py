@@ -19,7 +19,7 @@ import pytest
 import requests
 import yaml
 from disks import as_root, small_disk
-from processes import assert_gone, new_mark, until
+from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
 
 from companion import EngineUnavailable, _server, dashboard, manifests, promql
 from companion.engines import prometheus
@@ -266,15 +266,8 @@ def test_a_real_server_reads_the_file_of_targets(monkeypatch, tmp_path, scratch)
 @needs_prometheus
 @pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
 def test_the_server_dies_with_its_kernel(scratch, sig):
-    mark = new_mark()
     code = "from companion.engines import prometheus as p; a = p.connect(); print(a.get('-/ready').ok, flush=True); import time; time.sleep(60)"
-    kernel = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
-    )
-    assert kernel.stdout.readline() == b"True\n"
-    kernel.send_signal(sig)
-    kernel.wait(20)
-    assert_gone(mark)
+    assert_dies_with_its_kernel(code, sig)
     assert until(lambda: not list(scratch.glob("prometheus-*")))
 
 
