@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-# one process a core; a notebook runs in one test, under nbval in a process of its own (tests/test_runs.py)
+# one process a core; a notebook runs in one test, under nbval in a process of its own (tests/notebooks/test_runs.py)
 WORKERS ?= 2
 START := /lab/tree/notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
@@ -30,12 +30,12 @@ test: env  ## make the environment, then everything CI checks: lint, unit tests,
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -rs --durations=15 tests
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -rs --durations=15
 
 check: env  ## the fast subset: lint, and the tests that run no notebook
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow" -rs tests
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow" -rs
 
 notebooks: env navigation  ## re-execute the notebooks in place and normalise them (NAME="dask_audio ..." for some)
 	@$(PYTHON) -m ruff format --quiet notebooks
@@ -53,7 +53,7 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
 LINT ?= .
-TESTS ?= tests
+TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
 
@@ -61,7 +61,7 @@ lint:  ## a pipeline's stage: style and errors of every source and notebook (LIN
 	@$(PYTHON) -m ruff check $(LINT)
 	@$(PYTHON) -m ruff format --check $(LINT)
 
-unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/test_draw.py ..." for some)
+unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/unit/test_draw.py ..." for some)
 	@$(PYTEST) -n $(WORKERS) --dist loadscope -m "not slow" -q $(JUNIT) $(TESTS)
 
 compare:  ## a pipeline's stage: run notebooks and compare every output with the stored one (NAME="dask_audio ...")
@@ -86,8 +86,8 @@ rollback:  ## back to the release that was on trial before
 	@$(PYTHON) scripts/deploy.py rollback
 
 models: env  ## train the models of the services in docker/
-	@$(PYTHON) docker/model_server/train.py
-	@$(PYTHON) docker/nlp_service/train.py
+	@$(PYTHON) -m model_server.train
+	@$(PYTHON) -m nlp_service.train
 
 cluster: models  ## start the services and a small cluster in containers, and print what to export (needs Docker and compose)
 	@scripts/cluster.sh up

@@ -63,17 +63,17 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _jenkins_lint(options: argparse.Namespace) -> int:
-    from companion import jenkins
+    import jenkinsfile
 
     code = 0
     for name in options.file:
         try:
-            source = jenkins.read(name)
+            source = jenkinsfile.read(name)
         except (OSError, UnicodeDecodeError) as error:
             print(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             code = 2
             continue
-        found = jenkins.check(source)
+        found = jenkinsfile.check(source)
         for finding in found:
             print(f"{name}:{finding}")
         if not found:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from companion import checkout
+
 UNITS = {
     "00-start-here": "Start here",
     "01-distributed-computing": "Distributed computing",
@@ -230,8 +232,8 @@ def chapter(name: str) -> Chapter:
 
 def folder() -> Path | None:
     """The checkout's ``notebooks/``, or None when the package is installed without it."""
-    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
-    return notebooks if notebooks.is_dir() else None
+    root = checkout.root()
+    return root / "notebooks" if root else None
 
 
 def run_time(entry: Chapter) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from companion import checkout
 from companion.errors import WorkspaceError
 
 
@@ -20,9 +21,8 @@ def root() -> Path:
     """The scratch folder's root: ``COMPANION_WORKSPACE``, or ``.workspace`` in the checkout, or the user's cache folder."""
     if chosen := os.environ.get("COMPANION_WORKSPACE"):
         return Path(chosen).expanduser().resolve()
-    checkout = Path(__file__).resolve().parents[1]
-    if (checkout / "pyproject.toml").is_file():
-        return checkout / ".workspace"
+    if here := checkout.root():
+        return here / ".workspace"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "scalable-ai-companion"
 

@@ -30,10 +30,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from companion._server import Server, free_port
+from companion import checkout
+from companion.processes.server import Server, free_port
 from companion.workspace import root
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = checkout.folder()
 CONTEXT = Path(os.environ.get("CONTEXT") or CHECKOUT / "docker")
 STATE = Path(os.environ.get("STATE") or root() / "deploy")
 SERVICES = (os.environ.get("SERVICES") or "nlp_service model_server").split()

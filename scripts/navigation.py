@@ -13,10 +13,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from companion import book
+from companion import book, checkout
 from companion.book import BOOK, UNITS, Chapter
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = checkout.folder()
 NOTEBOOKS = ROOT / "notebooks"
 TAG = "generated"
 START = BOOK[0]

@@ -15,9 +15,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from companion import book
+from companion import book, checkout
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = checkout.folder("notebooks")
 CELL_TIMEOUT_SECONDS = 300
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _CELL_METADATA = ("tags", "nbgrader", "jupyter", "editable", "deletable")

@@ -12,9 +12,10 @@ from pathlib import Path
 from nbgrader.apps import NbGraderAPI
 from traitlets.config.loader import PyFileConfigLoader
 
+from companion import checkout
 from companion.book import BOOK, UNITS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = checkout.folder()
 
 
 def grader(root: Path) -> NbGraderAPI:

@@ -17,9 +17,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from companion import jenkins
+import jenkinsfile
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from companion import checkout
+
+CHECKOUT = checkout.folder()
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
     "an AWS key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -104,7 +106,7 @@ def dockerfiles(found: list[Path]) -> list[str]:
 def pipelines(found: list[Path]) -> list[str]:
     """Faults of Jenkinsfiles."""
     named = [path for path in found if path.name == "Jenkinsfile"]
-    return [f"{shown(path)}:{finding}" for path in named for finding in jenkins.check(jenkins.read(path))]
+    return [f"{shown(path)}:{finding}" for path in named for finding in jenkinsfile.check(jenkinsfile.read(path))]
 
 
 def packages(found: list[Path]) -> list[str]:

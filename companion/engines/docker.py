@@ -12,9 +12,9 @@ import sys
 import uuid
 from typing import TYPE_CHECKING
 
-from companion._server import package_version
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes.server import package_version
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -14,9 +14,9 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from companion._server import package_version
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes.server import package_version
 
 VARIABLE = "JENKINS_URL"
 GET_JENKINS = (

@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion._server import package_version
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes.server import package_version
 from companion.workspace import workspace
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion._server import package_version
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes.server import package_version
 from companion.quiet import quiet
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion._server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.engines import Status
 from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
+from companion.processes.server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:

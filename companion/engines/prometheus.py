@@ -21,9 +21,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
-from companion._server import Server, free_port, is_free, package_version
 from companion.engines import Status
 from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
+from companion.processes.server import Server, free_port, is_free, package_version
 from companion.workspace import check_free, disk_errors, workspace
 
 VARIABLE = "PROMETHEUS_URL"

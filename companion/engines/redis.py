@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from companion._server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.engines import Status
 from companion.errors import CompanionError, EngineUnavailable, SettingError, WorkspaceError
+from companion.processes.server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:

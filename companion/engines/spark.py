@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from companion._server import answers, package_version, password
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes.server import answers, package_version, password
 from companion.quiet import quiet
 from companion.workspace import workspace
 

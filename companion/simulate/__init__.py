@@ -1,1 +1,1 @@
-"""What no laptop has: control loops, traffic, and the far end of a connection."""
+"""What no laptop has, simulated: traffic and queues, the autoscalers' own rules, a cache under a skewed load."""

@@ -1,6 +1,6 @@
 """Trains the model of the service and stores it with its manifest. ``make models`` runs it; the image does not hold it.
 
-usage: python docker/model_server/train.py FOLDER
+usage: python -m model_server.train [FOLDER]
 """
 
 from __future__ import annotations
@@ -8,17 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from model_server import service
+from serving import artefact
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-
-if __package__ in (None, ""):  # run as a script: the image's layout is two folders on the path
-    sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
-import service
-from serving import artefact
 
 from companion.datasets import machines
 

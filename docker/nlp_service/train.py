@@ -1,6 +1,6 @@
 """Trains the model of the service and stores it with its manifest. ``make models`` runs it; the image does not hold it.
 
-usage: python docker/nlp_service/train.py FOLDER
+usage: python -m nlp_service.train [FOLDER]
 """
 
 from __future__ import annotations
@@ -9,15 +9,11 @@ import sys
 import zlib
 from pathlib import Path
 
+from nlp_service import service
+from serving import artefact
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline, make_pipeline
-
-if __package__ in (None, ""):  # run as a script: the image's layout is two folders on the path
-    sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-
-import service
-from serving import artefact
 
 from companion.datasets import names
 

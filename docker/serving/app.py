@@ -20,7 +20,6 @@ from apiflask.fields import Dict, Integer, List, Nested, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-
 from serving.fields import request_schema
 
 if TYPE_CHECKING:

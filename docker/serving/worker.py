@@ -7,7 +7,6 @@ import os
 import time
 
 from gunicorn.workers.gthread import ThreadWorker
-
 from serving.app import draining
 
 DRAIN_SECONDS = float(os.environ.get("SERVICE_DRAIN_SECONDS", "2"))

@@ -1,4 +1,4 @@
-"""Cases of Kubernetes' own unit tests of the replica calculation, from the JSON in ``tests/vectors`` (which says how it came
+"""Cases of Kubernetes' own unit tests of the replica calculation, from the JSON in ``data/hpa`` (which says how it came
 about), as inputs and expected results of ``propose``."""
 
 from __future__ import annotations

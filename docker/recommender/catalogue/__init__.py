@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from apiflask import APIFlask
-
 from recommender.catalogue.api import blueprint
 from recommender.catalogue.store import PostgresStore, Store
 from recommender.common.app import new_app

@@ -8,10 +8,9 @@ from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Range
 from marshmallow import RAISE
+from recommender.catalogue.store import Store
 from serving.app import problems
 from serving.fields import Strict
-
-from recommender.catalogue.store import Store
 
 MOST_ID = 2**31 - 1
 MOST_ROWS = 100

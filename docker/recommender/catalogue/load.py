@@ -15,7 +15,6 @@ from importlib.resources import files
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
-
 from recommender.common.settings import Environment
 
 ROLE = "catalogue"

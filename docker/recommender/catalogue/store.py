@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg.rows import dict_row
-
 from recommender.common import trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 

@@ -13,11 +13,10 @@ from apiflask.fields import Dict, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
 from prometheus_client import generate_latest
-from serving.app import Live, Problem, count_requests, draining, problems, registry, speak_problems
-
 from recommender.common import trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 from recommender.common.resilience import Deadline
+from serving.app import Live, Problem, count_requests, draining, problems, registry, speak_problems
 
 VERSION = "1.0.0"
 MOST_BYTES = 64 * 1024

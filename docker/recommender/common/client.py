@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 
 import urllib3
-
 from recommender.common import trace
 from recommender.common.resilience import CircuitBreaker, Deadline, RetryBudget, full_jitter
 

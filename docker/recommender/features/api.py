@@ -9,10 +9,9 @@ from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf, Range, Regexp
 from marshmallow import EXCLUDE
+from recommender.features.store import KeyReused, Store
 from serving.app import problems
 from serving.fields import Strict, Text, Whole
-
-from recommender.features.store import KeyReused, Store
 
 MOST_ID = 2**31 - 1
 KINDS = ("view", "cart", "buy")

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from recommender.common import trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 PREFIX = "features:"
 REMEMBER_SECONDS = 24 * 3600

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from apiflask import APIFlask
-
 from recommender.common.app import new_app
 from recommender.common.client import Neighbour
 from recommender.common.resilience import CircuitBreaker, RetryBudget

@@ -8,14 +8,13 @@ from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range
 from marshmallow import RAISE
-from serving.app import problems
-from serving.fields import Strict, Text, Whole
-
 from recommender.common import trace
 from recommender.common.client import Refused, Unavailable
 from recommender.features.api import KINDS, Accepted, Key
 from recommender.ranking.model import rank
 from recommender.ranking.neighbours import PER_AISLE, Kitchen
+from serving.app import problems
+from serving.fields import Strict, Text, Whole
 
 MOST_ID = 2**31 - 1
 

@@ -1,0 +1,1 @@
+"""The real files that a reader would deploy, read and checked."""

@@ -1,0 +1,216 @@
+"""AWS: a ``boto3.Session`` whose clients talk to moto's server on loopback, or to the endpoint in ``AWS_ENDPOINT_URL``.
+
+Real AWS is reached only by a reader who says so and names the account: ``COMPANION_REAL_AWS=<account number>``. Without it
+the session holds made-up credentials, every client gets an explicit endpoint, and a request to any other host is stopped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import re
+import secrets
+import warnings
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from companion.engines import Status
+from companion.errors import EngineUnavailable
+from companion.processes.server import answers, package_version
+from companion.workspace import workspace
+
+if TYPE_CHECKING:
+    from boto3 import Session
+
+VARIABLE = "AWS_ENDPOINT_URL"
+REAL = "COMPANION_REAL_AWS"
+REGION = "us-east-1"
+PROJECT = "scalable-ai-companion"
+#: of this process: what it makes carries them, and clean_up() removes what carries them
+TAGS = {"Project": PROJECT, "Run": f"{os.getpid()}-{secrets.token_hex(4)}"}
+_AMAZON = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.dev")
+
+
+def connect() -> Session:
+    """A boto3 session bound to the stand-in: ``session.client("s3")`` works as it does anywhere else.
+
+    Credentials, profiles, regions, proxies and endpoints in the environment or in ``~/.aws`` are not used. The embedded
+    server is a thread of this process, so it ends with it.
+
+    With ``COMPANION_REAL_AWS=<account number>`` it is the reader's own default session, after a check that it belongs to
+    this very account, which is printed. At the end of the process :func:`clean_up` removes what carries :data:`TAGS`.
+
+    Raises:
+        EngineUnavailable: nothing answers at ``AWS_ENDPOINT_URL``, it points at Amazon itself, or the account is another.
+    """
+    endpoint = os.environ.get(VARIABLE)
+    if account := os.environ.get(REAL):
+        return _connect_real(account, endpoint)
+    endpoint = endpoint or _embedded_endpoint()
+    if _is_amazon(endpoint):
+        raise EngineUnavailable(
+            f"{VARIABLE} points at real AWS. Unset it; if you mean real AWS, with its bill, set {REAL} to your account number."
+        )
+    if not answers(endpoint, 80):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE}={endpoint}. Unset it to use the embedded stand-in.")
+    return _session(endpoint)
+
+
+def _is_amazon(url: str) -> bool:
+    host = (urlsplit(url if "//" in url else f"//{url}").hostname or "").rstrip(".")
+    return any(host == name or host.endswith(f".{name}") for name in _AMAZON)
+
+
+def _session(endpoint: str) -> Session:
+    import boto3
+    from botocore.config import Config
+    from botocore.session import Session as Core
+
+    class Bound(Core):
+        """Every client gets the endpoint explicitly, which no variable and no file overrides."""
+
+        def create_client(self, *arguments, **options):
+            options["endpoint_url"] = options.get("endpoint_url") or endpoint
+            return super().create_client(*arguments, **options)
+
+    # a configuration file of our own instead of the reader's hides ~/.aws and AWS_PROFILE
+    config = workspace("aws") / "config"
+    config.write_text("[profile embedded]\n")
+    core = Bound(profile="embedded")
+    core.set_config_variable("config_file", str(config))
+    core.set_config_variable("credentials_file", os.devnull)
+    core.set_config_variable("region", REGION)
+    core.set_config_variable("use_fips_endpoint", False)
+    core.set_config_variable("use_dualstack_endpoint", False)
+    core.set_credentials("embedded", "embedded")
+    core.set_default_client_config(Config(proxies={}))  # loopback is not behind the reader's proxy
+    core.register("before-send.*", _refuse_others(endpoint))
+    return boto3.Session(botocore_session=core)
+
+
+def _refuse_others(endpoint: str):
+    """The last line of defence, against a client that was given another endpoint by hand."""
+    own = urlsplit(endpoint)
+
+    def refuse(request, **_) -> None:
+        there = urlsplit(request.url)
+        same_host = there.hostname == own.hostname or str(there.hostname).endswith(f".{own.hostname}")
+        if not same_host or there.port != own.port:
+            raise EngineUnavailable(
+                f"a request to {there.hostname} was stopped: this session only talks to the stand-in."
+            )
+
+    return refuse
+
+
+# Real AWS
+
+
+def _connect_real(account: str, endpoint: str | None) -> Session:
+    if not re.fullmatch(r"\d{12}", account):
+        raise EngineUnavailable(f"{REAL} must be the twelve digits of the account that may be billed, got {account!r}.")
+    if endpoint:
+        raise EngineUnavailable(f"{REAL} and {VARIABLE} are both set. Unset the one that you don't mean.")
+    session = _real_session()
+    try:
+        found = session.client("sts").get_caller_identity()["Account"]
+    except Exception as error:
+        raise EngineUnavailable(f"{REAL} is set, but your credentials don't work: {error}") from error
+    if found != account:
+        raise EngineUnavailable(
+            f"{REAL} says account {account}, but your credentials are of account {found}. Nothing done."
+        )
+    print(
+        f"REAL AWS: account {found}, region {session.region_name}. What is made here is billed, tagged and removed again."
+    )
+    atexit.register(_clean_up_at_exit, session)
+    return session
+
+
+def _real_session() -> Session:
+    import boto3
+
+    return boto3.Session()
+
+
+def _clean_up_at_exit(session: Session) -> None:
+    with contextlib.suppress(Exception):  # the interpreter is ending: what is left keeps its tags
+        clean_up(session)
+
+
+def clean_up(session: Session, *, whole_project: bool = False) -> list[str]:
+    """Delete the stacks, auto-scaling groups and launch templates that carry this process's :data:`TAGS`.
+
+    Args:
+        whole_project: those of every run, such as one whose kernel was killed.
+
+    Returns:
+        What was deleted, as ``kind name``.
+    """
+    wanted = {"Project": PROJECT} if whole_project else TAGS
+
+    def ours(tags: list[dict]) -> bool:
+        found = {tag["Key"]: tag["Value"] for tag in tags}
+        return all(found.get(key) == value for key, value in wanted.items())
+
+    def every(client: str, operation: str, key: str) -> list[dict]:
+        return [item for page in session.client(client).get_paginator(operation).paginate() for item in page[key]]
+
+    deleted = []
+    for stack in every("cloudformation", "describe_stacks", "Stacks"):
+        if ours(stack.get("Tags", [])):
+            session.client("cloudformation").delete_stack(StackName=stack["StackName"])
+            # by name: describing a deleted stack by its id makes moto create its resources again, for the outputs
+            session.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack["StackName"])
+            deleted.append(f"stack {stack['StackName']}")
+    for group in every("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
+        if ours(group.get("Tags", [])):
+            session.client("autoscaling").delete_auto_scaling_group(
+                AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True
+            )
+            deleted.append(f"group {group['AutoScalingGroupName']}")
+    for template in every("ec2", "describe_launch_templates", "LaunchTemplates"):
+        if ours(template.get("Tags", [])):
+            session.client("ec2").delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
+            deleted.append(f"launch template {template['LaunchTemplateName']}")
+    return deleted
+
+
+# The stand-in
+
+_server = None
+
+
+def _embedded_endpoint() -> str:
+    """Start moto's server once a process and return its address."""
+    global _server
+    if _server is None:
+        try:
+            from moto.server import ThreadedMotoServer
+        except ImportError as error:
+            raise EngineUnavailable(f"no embedded AWS: pip install 'moto[server]', or set {VARIABLE}.") from error
+        from companion.engines.aws import moto_gaps as _moto_gaps  # noqa: F401  (importing it is what it is for)
+
+        # a line a request, and the server's side of an error that the client raises anyway, are noise in a notebook
+        logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", module=r"moto\b")
+        _server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        _server.start()
+    host, port = _server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+def probe() -> Status:
+    """boto3's version, and whether the endpoint in the environment answers."""
+    version = package_version("boto3")
+    if version is None:
+        return Status("aws", "missing", "-", "pip install boto3 'moto[server]'")
+    if account := os.environ.get(REAL):
+        return Status("aws", "live", version, f"real AWS, account {account}: what is made is billed")
+    if endpoint := os.environ.get(VARIABLE):
+        if answers(endpoint, 80):
+            return Status("aws", "live", version, endpoint)
+        return Status("aws", "missing", version, f"nothing answers at {VARIABLE}={endpoint}")
+    return Status("aws", "embedded", version, f"moto {package_version('moto')} on loopback, no account")

@@ -1,0 +1,1 @@
+"""Microservices: the recommender, up and running."""

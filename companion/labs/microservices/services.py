@@ -1,0 +1,255 @@
+"""The recommender of ``docker/recommender/`` as processes of this machine: three services, their engines, one token.
+
+Each runs under gunicorn on loopback and a free port, with a supervisor that starts it again when it dies, and all of it dies
+with this kernel. The image of ``docker/recommender/Dockerfile`` runs the same code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from companion import checkout
+from companion.engines import postgres, redis
+from companion.errors import EngineUnavailable, SettingError
+from companion.processes import supervised as container
+from companion.processes.server import password
+from companion.processes.supervised import Container
+from companion.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import psycopg
+    from redis import Redis
+
+NAMES = ("catalogue", "features", "ranking")
+_START_SECONDS = 60.0
+
+
+def products(goods: pd.DataFrame, events: pd.DataFrame) -> list[tuple[int, str, int, int]]:
+    """The catalogue's rows (product, title, aisle, units) of a shop (see ``companion.datasets.shop``).
+
+    Args:
+        goods: with ``product`` and ``aisle``.
+        events: with ``product``; units are how many of them a product has.
+    """
+    units = events["product"].value_counts()
+    return [
+        (int(p), f"Product {p} of aisle {a}", int(a), int(units.get(p, 0)))
+        for p, a in zip(goods["product"], goods["aisle"], strict=True)
+    ]
+
+
+def history(goods: pd.DataFrame, events: pd.DataFrame) -> list[tuple[int, int]]:
+    """What happened, as (customer, aisle) of each event; arguments as in :func:`products`, events also with ``customer``."""
+    aisle = goods.set_index("product")["aisle"].loc[events["product"]]
+    return list(zip(events["customer"].tolist(), aisle.tolist(), strict=True))
+
+
+class Recommender:
+    """The three services, running. ``start`` them with :func:`recommender`.
+
+    Attributes:
+        catalogue, features, ranking: each a :class:`companion.processes.supervised.Container`, with its ``url``.
+        token: what the services show each other.
+        database, store: the engines' own clients, as the owner of each.
+    """
+
+    catalogue: Container
+    features: Container
+    ranking: Container
+
+    def __init__(self, database: psycopg.Connection, store: Redis):
+        self.database, self.store, self.token = database, store, password()
+        self.folder = workspace("services")
+        self._role = f"catalogue_{secrets.token_hex(4)}"
+        self._running: list[Container] = []
+        self._filled = False
+        self._addresses: dict[str, str] = {}
+
+    def start(
+        self, name: str, *, workers: int = 1, threads: int = 4, restart: bool = True, **settings: float
+    ) -> Container:
+        """Start one more instance of a service, and wait until it is ready.
+
+        Args:
+            name: one of ``NAMES``.
+            workers, threads: of gunicorn.
+            restart: start it again when it dies.
+            settings: by their names in the service's ``Settings`` (``cooldown=0.5``).
+
+        Raises:
+            SettingError: there is no such service.
+            EngineUnavailable: it did not get ready; the message has the end of its log.
+        """
+        service = self._launch(name, workers, threads, restart, settings)
+        _wait_until_ready(name, service)
+        return service
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a service is told: the addresses that are its own to know, and the token. Secrets: for no output."""
+        known = {"catalogue": ["CATALOGUE_DATABASE_URL"], "features": ["FEATURES_REDIS_URL"]}
+        variables = known.get(name, ["CATALOGUE_URL", "FEATURES_URL"])
+        return {"RECOMMENDER_TOKEN": self.token, **{v: self._addresses[v] for v in variables}}
+
+    def log(self) -> list[dict]:
+        """The JSON lines of all services: requests, and spans in the order in which they began."""
+        lines = [line for service in self._running for line in service.logs().decode(errors="replace").splitlines()]
+        found = [json.loads(line) for line in lines if line.startswith('{"log": ') and line.endswith("}")]
+        return sorted(found, key=lambda line: line.get("start", 0.0))
+
+    def _launch(self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]) -> Container:
+        if name not in NAMES:
+            raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
+        folder = self.folder / f"{name}-{len(self._running)}"
+        service = container.run(
+            folder,
+            checkout.folder("docker/recommender"),
+            restart=restart,
+            application=f"recommender.{name}:create_app()",
+            config="python:recommender.gunicorn_conf",
+            environment={
+                "SERVICE_WORKERS": str(workers),
+                "SERVICE_THREADS": str(threads),
+                "SERVICE_DRAIN_SECONDS": "1",
+                "SERVICE_LOG_LEVEL": "warning",
+                "SERVICE_ACCESS_LOG": str(folder / "access.log"),
+                **self.environment(name),
+                **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},
+            },
+        )
+        self._running.append(service)
+        return service
+
+    def _begin(
+        self, rows: Iterable[tuple[int, str, int, int]], history: Iterable[tuple[int, int]], workers: int, ranking: dict
+    ) -> None:
+        from recommender.catalogue.load import load
+        from recommender.features.store import RedisStore
+
+        self._refuse_what_is_not_ours()
+        self._filled, secret = True, password()
+        load(self.database, rows, secret, self._role)
+        info = self.database.info
+        host = f"[{info.host}]" if ":" in info.host else info.host
+        self._addresses["CATALOGUE_DATABASE_URL"] = (
+            f"postgresql://{self._role}:{secret}@{host}:{info.port}/{info.dbname}"
+        )
+        self._addresses["FEATURES_REDIS_URL"] = _address(self.store)
+        RedisStore(self._addresses["FEATURES_REDIS_URL"], 10, 1, 1).fill(history)
+        for name in NAMES:  # all at once: none of them needs another to start
+            service = self._launch(name, workers, 4, True, ranking if name == "ranking" else {})
+            setattr(self, name, service)
+            self._addresses[f"{name.upper()}_URL"] = service.url
+        for name in NAMES:
+            _wait_until_ready(name, getattr(self, name))
+
+    def stop(self) -> None:
+        """End the services, take their data away, and end the engines that were started for them; twice does nothing."""
+        with ThreadPoolExecutor(8) as together:
+            list(together.map(Container.remove, self._running))
+        self._running.clear()
+        if self._filled:
+            self._filled = False
+            self._empty()
+        self.database.close()
+        self.store.close()
+
+    def _empty(self) -> None:
+        """Take away what ``_begin`` has brought; an engine that is gone has taken it along."""
+        from psycopg import Error
+        from psycopg.sql import SQL, Identifier
+        from redis import RedisError
+
+        with contextlib.suppress(Error):
+            self.database.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
+            self.database.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(self._role)))
+        with contextlib.suppress(RedisError):
+            for key in self.store.scan_iter("features:*", count=1000):
+                self.store.delete(key)
+
+    def _refuse_what_is_not_ours(self) -> None:
+        """On a server of the reader's own these names may hold the reader's own data."""
+        if self.database.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'catalogue'").fetchone():
+            raise EngineUnavailable(
+                f"the database in {postgres.VARIABLE} already has a schema 'catalogue'. Name another database, or drop it."
+            )
+        if next(self.store.scan_iter("features:*", count=1000), None) is not None:
+            raise EngineUnavailable(
+                f"the Redis in {redis.VARIABLE} already has keys that begin with 'features:'. Name another one, or delete them."
+            )
+
+    def __enter__(self) -> Recommender:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def recommender(
+    rows: Iterable[tuple[int, str, int, int]],
+    history: Iterable[tuple[int, int]] = (),
+    *,
+    workers: int = 1,
+    **ranking: float,
+) -> Recommender:
+    """Start PostgreSQL, Redis and the three services: usable as it is, or in a ``with`` block that stops them at its end.
+
+    Args:
+        rows: the catalogue, as (product, title, aisle, units).
+        history: what happened before, as (customer, aisle).
+        workers: gunicorn processes of each service.
+        ranking: settings of the ranking, by their names in its ``Settings`` (``cooldown=0.5``).
+
+    Raises:
+        EngineUnavailable: an engine or a service did not start; the message says why.
+    """
+    database, store = postgres.connect(autocommit=True), None
+    try:
+        store = redis.connect()
+        system = Recommender(database, store)
+        try:
+            system._begin(rows, history, workers, ranking)
+        except BaseException:
+            system.stop()
+            raise
+    except BaseException:
+        if store is None:
+            database.close()
+        raise
+    return system
+
+
+def _address(client: Redis) -> str:
+    """Where a client is connected to, with its password; for a variable of a service, never for an output."""
+    from urllib.parse import quote
+
+    kept = client.connection_pool.connection_kwargs
+    scheme = "rediss" if "ssl" in client.connection_pool.connection_class.__name__.lower() else "redis"
+    who = f"{quote(kept.get('username') or '', safe='')}:{quote(kept.get('password') or '', safe='')}@"
+    return f"{scheme}://{who}{kept.get('host', 'localhost')}:{kept.get('port', 6379)}/{kept.get('db') or 0}"
+
+
+def _wait_until_ready(name: str, service: Container) -> None:
+    import requests
+
+    end, why = time.monotonic() + _START_SECONDS, ""
+    while time.monotonic() < end:
+        try:
+            reply = requests.get(f"{service.url}/readyz", timeout=2)
+            if reply.ok:
+                return
+            why = reply.json().get("detail", "")
+        except (requests.RequestException, ValueError):
+            time.sleep(0.05)
+        if service._state()["restarts"] >= 2:  # it ends again and again: waiting won't help
+            break
+    tail = [line for line in service.logs().decode(errors="replace").splitlines() if line.strip()][-3:]
+    service.remove()
+    raise EngineUnavailable(f"the service {name} did not get ready: {why or chr(10).join(tail)}")

@@ -1,0 +1,1 @@
+"""Monitoring: PromQL, the dashboard, a bad day."""

@@ -1,0 +1,1 @@
+"""Programs beside the kernel: start, guard, wait, stop."""

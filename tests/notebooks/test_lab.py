@@ -1,0 +1,128 @@
+"""`make lab` as a new user types it: JupyterLab opens on the start page, in a real browser, and Run All works."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from processes import assert_gone, new_mark, until
+
+from companion import checkout
+
+ROOT = checkout.folder()
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The server that `make lab` starts, as ``(address with token, folder of its own)``."""
+    folder = tmp_path_factory.mktemp("lab")
+    mark = new_mark()
+    # the browser runs the notebooks of this very checkout, and must not save them
+    settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "docmanager-extension"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text('{"autosave": false}')
+    env = {
+        **os.environ,
+        **mark,
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "COMPANION_WORKSPACE": str(folder / "workspace"),
+    }
+    options = ["--no-browser", "--port=0", "--ServerApp.port_retries=0", f"--LabApp.workspaces_dir='{folder / 'lab'}'"]
+    server = subprocess.Popen(
+        ["make", "-s", "lab", f"LAB_OPTIONS={' '.join(options)}"],
+        cwd=ROOT,
+        env=env,
+        stdout=(folder / "log").open("wb"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+    def running() -> Path | None:
+        return next(iter((folder / "runtime").glob("jpserver-*.json")), None)
+
+    try:
+        assert until(lambda: running() is not None, 120), (folder / "log").read_text()[-2000:]
+        info = json.loads(running().read_text())
+        yield info
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+        assert_gone(mark)
+
+
+def test_it_listens_on_loopback_only_and_asks_for_a_token(lab):
+    assert lab["hostname"] in ("127.0.0.1", "localhost")
+    assert len(lab["token"]) >= 32
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    if CHROMIUM is None:
+        if os.environ.get("COMPANION_REQUIRE_ENGINES") == "1":
+            pytest.fail("chromium is not installed")
+        pytest.skip("no chromium here (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.requested = []
+        page.on("request", lambda request: page.requested.append(request.url))
+        page.goto(f"{lab['url']}?token={lab['token']}")  # leads to the start page by itself
+        page.wait_for_selector(IDLE, timeout=90_000)
+        yield page
+        browser.close()
+
+
+def test_the_start_page_runs_in_a_browser(page):
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    # the last test cell has been executed, and the kernel is idle again
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.jp-InputPrompt')].every(p => !p.textContent.includes('*'))",
+        timeout=60_000,
+    )
+    page.wait_for_selector(IDLE, timeout=60_000)
+    if folder := os.environ.get("COMPANION_SCREENSHOTS"):
+        for number in range(8):
+            page.screenshot(path=Path(folder) / f"lab-{number}.png")
+            page.mouse.move(700, 500)
+            page.mouse.wheel(0, -900)
+            page.wait_for_timeout(300)
+
+
+def test_the_diagram_is_drawn(page):
+    assert page.locator(".jp-RenderedMermaid svg, .jp-RenderedMermaid img").count() >= 1
+
+
+def test_solutions_are_collapsed(page):
+    assert page.locator(".jp-CodeCell .jp-InputPlaceholder, .jp-CodeCell .jp-Placeholder").count() >= 3
+
+
+def test_dask_panes_are_there_and_the_news_are_not(page):
+    assert page.locator('[data-id="dask-dashboard-launcher"]').count() == 1
+    assert page.locator("text=Would you like to").count() == 0
+
+
+def test_nothing_was_asked_of_another_server(page):
+    foreign = [
+        url for url in page.requested if not url.startswith(("http://127.0.0.1", "http://localhost", "data:", "blob:"))
+    ]
+    assert foreign == []

@@ -1,0 +1,53 @@
+"""What the container tests share: the engine, or why there is none; a build context with trained models."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from conftest import REQUIRE_ENGINES
+
+from companion import EngineUnavailable, checkout
+from companion.engines import docker as engine
+
+ROOT = checkout.folder()
+DOCKER = ROOT / "docker"
+SERVICES = ("model_server", "nlp_service")
+
+
+def wanting(why: str) -> NoReturn:
+    """Skip, and say why. Where CI insists on the engines that is a failure, unless it has said itself that there is no Docker."""
+    excuse = os.environ.get("COMPANION_NO_DOCKER")
+    if REQUIRE_ENGINES and not excuse:
+        pytest.fail(why)
+    pytest.skip(excuse or why)
+
+
+def connected():
+    """A client of an engine with a base image."""
+    try:
+        client = engine.connect()
+        engine.base_image(client)
+    except EngineUnavailable as missing:
+        wanting(str(missing))
+    return client
+
+
+def with_models(folder: Path) -> Path:
+    """A copy of ``docker/`` with both models: those of ``make models`` where they are newer than their code, else new ones."""
+    shutil.copytree(DOCKER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shared = [
+        *(DOCKER / "serving").iterdir(),
+        *(ROOT / "companion" / "datasets").glob("*.py"),
+        ROOT / "requirements.lock",
+    ]
+    for name in SERVICES:
+        manifest = DOCKER / name / "model" / "manifest.json"
+        sources = [*shared, DOCKER / name / "train.py", DOCKER / name / "service.py"]
+        if manifest.is_file() and manifest.stat().st_mtime > max(s.stat().st_mtime for s in sources if s.is_file()):
+            continue
+        subprocess.run([sys.executable, str(folder / name / "train.py")], check=True, capture_output=True, cwd=ROOT)
+    return folder

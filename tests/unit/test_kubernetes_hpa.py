@@ -1,0 +1,357 @@
+"""The controller in the loop, the engine, and the notebook's calls to a cluster against a stand-in of the API server."""
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from companion import EngineUnavailable, book
+from companion.configs import manifests
+from companion.engines import kubernetes
+from companion.errors import SettingError
+from companion.processes.server import free_port
+from companion.simulate import hpa, traffic
+
+# The controller in the loop
+
+
+def replayed(trace, scaler=None, boot=45.0, lag=30.0, start=3, step=15.0, **options):
+    objects = manifests.render("base")
+    scaler = scaler or hpa.read(objects)
+    pool = traffic.ServerPool(start, service_rate=25, workers=1, boot_seconds=boot, lag_seconds=lag, step_seconds=step)
+    controller = hpa.Controller(scaler, hpa.requests_of(objects, scaler), busy=500, boot_seconds=boot, **options)
+    return traffic.replay(trace, pool, controller), controller
+
+
+def test_a_constant_load_ends_at_the_fewest_pods_within_the_tolerance():
+    run, controller = replayed(np.full(600, 200.0))
+    # 200 of 25 a second are 8 pods of work; at 60 % of the request, 14 pods show 57 %
+    assert run.capacity[-1] == 14
+    assert len(set(run.capacity[-200:])) == 1
+    assert controller.log[-1][2].proposals[0].utilization == 57
+
+
+def test_a_turn_comes_every_fifteen_seconds_whatever_the_step():
+    _, controller = replayed(np.full(60, 50.0), step=5.0)
+    assert [now for now, _, _ in controller.log] == [15.0 * turn for turn in range(20)]
+
+
+def test_booting_pods_hold_the_next_order_back():
+    patient, _ = replayed(np.full(40, 400.0), boot=120.0)
+    # without the rule the ratio of 100 / 60 would be ordered again every 15 seconds
+    assert patient.capacity[:8].max() <= 5 and patient.capacity[-1] > 12
+
+
+def test_old_metrics_come_late():
+    fresh, late = (replayed(np.full(60, 200.0), lag=lag)[0] for lag in (0.0, 120.0))
+    assert np.argmax(fresh.capacity > 3) < np.argmax(late.capacity > 3)
+
+
+def test_without_a_sample_nothing_moves_and_the_condition_says_so():
+    run, controller = replayed(np.full(5, 400.0), lag=600.0)
+    assert set(run.capacity) == {3}
+    assert set(controller.table()["active"]) == {"FailedGetResourceMetric"}
+    assert controller.table()["recommended"].isna().all()
+
+
+def test_other_metrics_of_the_pool():
+    objects = manifests.render("base")
+    scaler = hpa.read(objects)
+    for metric, expected in (
+        (hpa.Metric("External", "rps", "AverageValue", 20_000), 10),
+        (hpa.Metric("External", "rps", "Value", 200_000), 3),
+        (hpa.Metric("Pods", "rps", "AverageValue", 20_000), 10),
+    ):
+        one = hpa.Autoscaler(scaler.name, scaler.target, 1, 40, (metric,), scaler.behaviour)
+        run, _ = replayed(np.full(400, 200.0), one)
+        assert abs(int(run.capacity[-1]) - expected) <= 1, metric
+
+
+def test_bad_settings_are_named():
+    with pytest.raises(SettingError, match="boot_seconds must be at least 0"):
+        replayed(np.full(5, 1.0), boot=-1.0)
+
+
+def test_the_table_tells_what_an_event_would():
+    _, controller = replayed(np.full(60, 200.0))
+    events = [event for event in controller.table()["event"] if event]
+    assert events[0] == "New size: 5; reason: cpu resource utilization (percentage of request) above target"
+
+
+# The engine
+
+
+def kubeconfig(folder, server: str, **user) -> str:
+    path = folder / "config"
+    name = "stand-in"
+    plan = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": {"server": server}}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+    }
+    path.write_text(yaml.safe_dump(plan))
+    return str(path)
+
+
+def unavailable(monkeypatch, value: str | None) -> str:
+    if value is None:
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+    else:
+        monkeypatch.setenv("KUBECONFIG", value)
+    with pytest.raises(EngineUnavailable) as caught:
+        kubernetes.connect(timeout=5)
+    status = kubernetes.probe()
+    assert status.mode == "missing" and status.optional and status.detail == str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(autouse=True)
+def own_scratch(scratch):
+    pass
+
+
+def test_no_cluster_says_how_to_get_one(monkeypatch, tmp_path):
+    # a config in the reader's home is not used by accident
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube", "http://127.0.0.1:1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "KUBECONFIG is not set. A small one on this machine: kind create cluster" in unavailable(monkeypatch, None)
+
+
+def test_a_kubeconfig_that_is_none(monkeypatch, tmp_path):
+    assert "there is no such file" in unavailable(monkeypatch, str(tmp_path / "gone"))
+    for content in ("a: [", "just words", "", "kind: Config\n", "{}"):
+        (tmp_path / "bad").write_text(content)
+        assert "not a kubeconfig with a current context" in unavailable(monkeypatch, str(tmp_path / "bad")), content
+
+
+def test_a_cluster_that_does_not_answer(monkeypatch, tmp_path):
+    config = kubeconfig(tmp_path, f"http://127.0.0.1:{free_port()}", token="s3cret-token")
+    message = unavailable(monkeypatch, config)
+    assert "it does not answer" in message and "s3cret" not in message
+
+
+@pytest.mark.parametrize(("status", "why"), [(401, "does not accept the credentials"), (500, "it answers 500")])
+def test_a_cluster_that_refuses(monkeypatch, tmp_path, api, status, why):
+    api.refuse = status
+    message = unavailable(monkeypatch, kubeconfig(tmp_path, api.address, token="s3cret-token"))
+    assert why in message and "s3cret" not in message
+
+
+def test_the_official_client_is_given(monkeypatch, tmp_path, api):
+    from kubernetes.client import ApiClient, CoreV1Api
+
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, api.address, token="s3cret-token"))
+    with kubernetes.connect() as cluster:
+        assert type(cluster) is ApiClient
+        assert [found.metadata.name for found in CoreV1Api(cluster).list_namespace().items] == ["default"]
+    assert api.tokens == {"Bearer s3cret-token"}
+    status = kubernetes.probe()
+    assert (status.mode, status.version) == ("live", "v1.36.2")
+
+
+# The notebook's calls, against a stand-in of the API server
+
+
+RESOURCES = {
+    "v1": {"Namespace": ("namespaces", False), "Service": ("services", True), "ConfigMap": ("configmaps", True)},
+    "apps/v1": {"Deployment": ("deployments", True)},
+    "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},
+    "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
+    "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "batch/v1": {"Job": ("jobs", True)},
+}
+
+
+class Api:
+    """Stores what is applied, by path; scales when a Job is there; keeps every request."""
+
+    def __init__(self):
+        self.stored = {"/api/v1/namespaces/default": {"kind": "Namespace", "metadata": {"name": "default"}}}
+        self.requests: list[tuple[str, str, dict]] = []
+        self.tokens: set[str] = set()
+        self.refuse: int | None = None
+        self.fail_on: str | None = None
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                api.answer(self, "GET")
+
+            def do_PATCH(self):
+                api.answer(self, "PATCH")
+
+            def do_DELETE(self):
+                api.answer(self, "DELETE")
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, handler, verb: str) -> None:
+        parts = urlsplit(handler.path)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.tokens.add(handler.headers.get("Authorization", ""))
+        self.requests.append((verb, parts.path, query))
+        if self.refuse:
+            return self.send(handler, self.refuse, {"kind": "Status", "status": "Failure"})
+        if verb == "PATCH":
+            assert handler.headers["Content-Type"] == "application/apply-patch+yaml"
+            return self.patch(handler, parts.path, query, json.loads(body))
+        if verb == "DELETE":
+            inside = parts.path.removeprefix("/api/v1")  # a namespace takes with it whatever lives in it
+            self.stored = {path: o for path, o in self.stored.items() if f"{inside}/" not in f"{path}/"}
+            return self.send(handler, 200, {"kind": "Status", "status": "Success"})
+        return self.get(handler, parts.path, query)
+
+    def patch(self, handler, path, query, body) -> None:
+        if self.fail_on and self.fail_on in path:
+            return self.send(handler, 422, {"kind": "Status", "message": "Invalid value"})
+        if query.get("dryRun") != "All":
+            self.stored[path] = body
+        return self.send(handler, 200, body)
+
+    def get(self, handler, path, query) -> None:
+        path = path.rstrip("/")
+        if path == "/version":
+            self.send(handler, 200, {"major": "1", "minor": "36", "gitVersion": "v1.36.2", "gitCommit": "", "platform": "",
+                                     "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": ""})  # fmt: skip
+        elif path == "/api":
+            self.send(handler, 200, {"kind": "APIVersions", "versions": ["v1"]})
+        elif path == "/apis":
+            groups = [version.split("/") for version in RESOURCES if "/" in version]
+            served = [{"groupVersion": f"{g}/{v}", "version": v} for g, v in groups]
+            listed = [
+                {"name": g, "versions": [s], "preferredVersion": s} for (g, _), s in zip(groups, served, strict=True)
+            ]
+            self.send(handler, 200, {"kind": "APIGroupList", "groups": listed})
+        elif (version := path.removeprefix("/apis/").removeprefix("/api/")) in RESOURCES:
+            found = [
+                {"name": n, "singularName": "", "namespaced": ns, "kind": kind, "verbs": ["patch", "get", "list"]}
+                for kind, (n, ns) in RESOURCES[version].items()
+            ]
+            self.send(handler, 200, {"kind": "APIResourceList", "groupVersion": version, "resources": found})
+        elif query.get("watch"):
+            self.watch(handler)
+        elif path == "/api/v1/namespaces":
+            spaces = [o for stored, o in self.stored.items() if re.fullmatch(r"/api/v1/namespaces/[^/]+", stored)]
+            self.send(handler, 200, {"kind": "NamespaceList", "items": spaces})
+        elif path.endswith("/events"):
+            about = {"kind": "HorizontalPodAutoscaler", "name": "recommender"}
+            event = {
+                "metadata": {"name": "e"},
+                "involvedObject": about,
+                "reason": "SuccessfulRescale",
+                "message": "New size: 4",
+            }
+            self.send(handler, 200, {"kind": "EventList", "items": [event]})
+        else:
+            self.send(handler, 404, {"kind": "Status", "code": 404})
+
+    def watch(self, handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        loaded = any(path.endswith("/jobs/load") for path in self.stored)
+        for current, wanted in [(1, 1), (1, 2), (2, 4), (4, 4)] if loaded else [(1, 1)]:
+            status = {"currentReplicas": current, "desiredReplicas": wanted}
+            target = {"kind": "Deployment", "name": "recommender"}
+            scaler = {
+                "metadata": {"name": "recommender"},
+                "spec": {"maxReplicas": 6, "scaleTargetRef": target},
+                "status": status,
+            }
+            handler.wfile.write(json.dumps({"type": "MODIFIED", "object": scaler}).encode() + b"\n")
+
+    @staticmethod
+    def send(handler, status: int, body: dict) -> None:
+        content = json.dumps(body).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+
+@pytest.fixture
+def api():
+    api = Api()
+    yield api
+    api.server.shutdown()
+    api.server.server_close()
+
+
+@pytest.fixture
+def cells(api, monkeypatch, tmp_path):
+    """The notebook's own functions for a cluster, and a client of the stand-in."""
+    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, api.address))
+    notebook = nbformat.read(book.folder() / "05-auto-scaling/kubernetes_hpa.ipynb", as_version=4)
+    space = {"manifests": manifests, "small": manifests.render("overlays/laptop")}
+    for name in ("def apply(", "def observe(", "def rehearse("):
+        (source,) = [c.source for c in notebook.cells if c.cell_type == "code" and name in c.source]
+        exec(source, space)  # noqa: S102  (the project's own cells)
+    with kubernetes.connect() as cluster:
+        yield space, cluster
+
+
+def test_the_whole_round_on_a_cluster(api, cells, capsys):
+    space, cluster = cells
+    assert space["rehearse"](cluster, seconds=5) == [(1, 1), (1, 2), (2, 4), (4, 4)]
+    assert "SuccessfulRescale: New size: 4" in capsys.readouterr().out
+    patches = [(path, query) for verb, path, query in api.requests if verb == "PATCH"]
+    rest = len(space["small"]) - 1
+    assert patches[0][0] == "/api/v1/namespaces/scalable-ai"
+    assert all(query["dryRun"] == "All" for _, query in patches[1 : 1 + rest]), (
+        "checked by the server before anything is stored"
+    )
+    assert all("dryRun" not in query for _, query in patches[1 + rest :])
+    assert {query["fieldManager"] for _, query in patches} == {"scalable-ai"}
+    assert patches[-2][0].endswith("/jobs/load") or patches[-1][0].endswith("/jobs/load")
+    assert list(api.stored) == ["/api/v1/namespaces/default"], "everything is removed, and nothing else"
+
+
+def test_a_manifest_that_the_server_refuses_leaves_nothing(api, cells):
+    from kubernetes.dynamic.exceptions import UnprocessibleEntityError
+
+    space, cluster = cells
+    api.fail_on = "horizontalpodautoscalers"
+    with pytest.raises(UnprocessibleEntityError, match="Invalid value"):
+        space["rehearse"](cluster, seconds=5)
+    assert list(api.stored) == ["/api/v1/namespaces/default"]
+    assert not any("deployments" in path for path in api.stored)
+
+
+def test_a_namespace_of_somebody_else_is_left_alone(api, cells):
+    space, cluster = cells
+    api.stored["/api/v1/namespaces/scalable-ai"] = {"kind": "Namespace", "metadata": {"name": "scalable-ai"}}
+    with pytest.raises(RuntimeError, match="not ours to remove"):
+        space["rehearse"](cluster)
+    assert "/api/v1/namespaces/scalable-ai" in api.stored
+    assert not [verb for verb, _, _ in api.requests if verb != "GET"]
+
+
+def test_a_namespace_that_does_not_go_is_said(api, cells, monkeypatch):
+    space, cluster = cells
+    api.stored["/api/v1/namespaces/stuck"] = {"kind": "Namespace", "metadata": {"name": "stuck"}}
+    answer = api.answer
+
+    def keep(handler, verb):
+        if verb == "DELETE":
+            return api.send(handler, 200, {"kind": "Status"})
+        return answer(handler, verb)
+
+    monkeypatch.setattr(api, "answer", keep)
+    with pytest.raises(TimeoutError, match="the namespace stuck is still there after 0 s"):
+        space["remove"](cluster, "stuck", seconds=0)

@@ -1,0 +1,432 @@
+"""The payments, the features that must not look ahead, and the stream that is killed at random moments."""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import NOTEBOOKS
+from processes import assert_gone, marked, new_mark
+
+from companion import DatasetError
+from companion.datasets import fraud
+
+NOTEBOOK = NOTEBOOKS / "03-adaptive-learning" / "sklearn_fraud.ipynb"
+
+
+@pytest.fixture(scope="module")
+def table():
+    return fraud.stream(60_000, seed=3)
+
+
+# The data: what was planted is there.
+
+
+def test_the_same_seed_gives_the_same_bytes(table):
+    assert fraud.stream(60_000, seed=3).to_csv() == table.to_csv()
+    assert not fraud.stream(60_000, seed=4)["amount"].equals(table["amount"])
+
+
+def test_two_in_a_thousand_are_fraud_and_time_only_goes_forward(table):
+    assert len(table) == 60_000 and table["fraud"].sum() == 120
+    assert tuple(table.columns) == fraud.COLUMNS
+    assert table["time"].is_monotonic_increasing and table["time"].between(0, 24 * fraud.DAYS, inclusive="left").all()
+    assert (table["day"] == table["time"] // 24).all()
+    assert (table["amount"] > 0).all() and not table.isna().any().any()
+    assert ((table["tactic"] > 0) == (table["fraud"] == 1)).all()
+    assert (table.loc[table["online"] == 1, "distance"] == 0).all()
+
+
+def test_labels_come_after_the_payment_and_within_the_delay(table):
+    wait = table["label_day"] - table["day"]
+    assert (wait[table["fraud"] == 0] == fraud.LABEL_DELAY).all()
+    assert wait[table["fraud"] == 1].between(1, fraud.LABEL_DELAY).all()
+
+
+@pytest.mark.parametrize("scenario", fraud.SCENARIOS)
+def test_the_drifts_of_a_scenario_are_planted_where_it_says(scenario):
+    payments = fraud.stream(600_000, scenario)
+    frauds = payments[payments["fraud"] == 1]
+    for first, last in ((0, 45), (66, 90), (91, 120)):
+        period = frauds[frauds["day"].between(first, last - 1)]
+        found = np.bincount(period["tactic"], minlength=4)[1:] / len(period)
+        planted = fraud.tactic_shares(np.arange(first, last), scenario).mean(axis=0)
+        bursts = len(period) / 3  # the tactic is drawn for a burst, of three frauds in the mean
+        assert np.abs(found - planted).max() < 4 * np.sqrt(0.25 / bursts)
+    genuine = payments[payments["fraud"] == 0]
+    early, late = (genuine.loc[rows, "online"].mean() for rows in (genuine["day"] < 45, genuine["day"] >= 65))
+    assert (late > early + 0.05) == (scenario in ("gradual", "both"))
+
+
+def test_scenarios_are_the_same_until_they_drift():
+    tables = [fraud.stream(60_000, scenario) for scenario in fraud.SCENARIOS]
+    for other in tables[1:]:
+        first = fraud.GRADUAL[0]
+        pd.testing.assert_frame_equal(other[other["day"] < first], tables[0][tables[0]["day"] < first])
+
+
+def test_cards_have_habits_and_fraud_breaks_them(table):
+    genuine = table[table["fraud"] == 0]
+    shops = genuine[genuine["online"] == 0]
+    assert shops["distance"].median() < 10 < 30 < table.loc[table["tactic"] == fraud.SKIMMING, "distance"].median()
+    spread_within = np.log(genuine["amount"]).groupby(genuine["card"]).std().mean()
+    assert spread_within < np.log(genuine["amount"]).std()
+    assert table.loc[table["tactic"] == fraud.TESTING, "amount"].median() < genuine["amount"].median() / 4
+    assert (table.loc[table["tactic"] == fraud.TAKEOVER, "online"] == 1).all()
+
+
+def test_wrong_calls_and_tables_are_named(table):
+    with pytest.raises(DatasetError, match="no scenario 'quiet'; there are: stationary, gradual, sudden, both"):
+        fraud.stream(scenario="quiet")
+    with pytest.raises(DatasetError, match="at least 10,000, got 9"):
+        fraud.stream(9)
+    with pytest.raises(DatasetError, match="missing: card, amount"):
+        fraud.features(table.drop(columns=["card", "amount"]))
+    assert fraud.require_columns(table) is table
+
+
+def test_features_of_the_past_do_not_change_when_the_future_comes(table):
+    every = fraud.features(table)
+    assert every.shape == (60_000, len(fraud.FEATURES)) and every.dtype == np.float32 and np.isfinite(every).all()
+    for stop in (1, 500, 12_345, 59_999):
+        assert np.array_equal(fraud.features(table[:stop]), every[:stop])
+
+
+def test_features_of_a_card_agree_with_a_plain_loop(table):
+    found = fraud.history(table)
+    for card in (7, 99, int(table.loc[table["fraud"].idxmax(), "card"])):
+        rows = table[table["card"] == card]
+        seen = set()
+        for number, (row, payment) in enumerate(rows.iterrows()):
+            before = rows[:number]
+            recent = int((before["time"] >= payment["time"] - 24).sum())
+            usual = np.log(before["amount"]).mean() if number else np.log(payment["amount"])
+            assert found["recent"][row] == recent
+            assert np.isclose(found["ratio"][row], np.log(payment["amount"]) - usual)
+            assert found["new"][row] == (payment["merchant"] not in seen)
+            seen.add(payment["merchant"])
+
+
+# The public original.
+
+HEADER = ",".join(f'"{name}"' for name in fraud.CREDITCARD_COLUMNS)
+
+
+def creditcard_file(folder, rows=40, header=HEADER, change=lambda lines: lines):
+    generator = np.random.default_rng(0)
+    lines = [
+        ",".join([str(4000 * row), *(f"{v:.6f}" for v in generator.normal(size=28)), "12.5", f'"{int(row % 7 == 0)}"'])
+        for row in range(rows)
+    ]
+    path = folder / "creditcard.csv"
+    path.write_text("\n".join([header, *change(lines)]) + "\n")
+    return path
+
+
+def test_a_file_with_the_public_schema_is_read(tmp_path):
+    found = fraud.read_creditcard(creditcard_file(tmp_path))
+    assert tuple(found.columns) == fraud.CREDITCARD_COLUMNS and len(found) == 40
+    assert found["Class"].dtype == np.int8 and found["Class"].sum() == 6 and found["V28"].dtype == float
+
+
+@pytest.mark.parametrize(
+    ("header", "change", "complaint"),
+    [
+        (HEADER.replace('"V7"', '"V07"').replace('"Class"', '"Label"'), lambda lines: lines, "missing: V7, Class"),
+        (HEADER, lambda lines: [lines[0].replace("12.5", "twelve"), *lines[1:]], "not a number in: Amount"),
+        (HEADER, lambda lines: [line[:-2] + '2"' for line in lines], "Class must be 0 or 1"),
+        (HEADER, lambda lines: [lines[0] + ",1,2,3", *lines[1:]], "not a CSV file|missing|not a number"),
+        (HEADER, lambda lines: [*lines[:5], lines[5][:40]], "not a number in"),
+    ],
+)
+def test_a_file_that_is_something_else_is_named(tmp_path, header, change, complaint):
+    with pytest.raises(DatasetError, match=f"creditcard.csv: .*({complaint})"):
+        fraud.read_creditcard(creditcard_file(tmp_path, header=header, change=change))
+
+
+def test_no_file_and_an_empty_file_are_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"gone\.csv: no such file"):
+        fraud.read_creditcard(tmp_path / "gone.csv")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(DatasetError, match=r"empty\.csv: not a CSV file"):
+        fraud.read_creditcard(tmp_path / "empty.csv")
+
+
+def test_the_address_and_the_checksum_of_the_original_are_pinned():
+    assert fraud.CREDITCARD_URL.startswith("https://") and fraud.CREDITCARD_URL.endswith("/creditcard.csv")
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", fraud.CREDITCARD_HASH)
+
+
+@pytest.fixture
+def publisher(tmp_path, monkeypatch, scratch):
+    """A server on loopback in the publisher's place; ``serve(content, missing_bytes)`` says what it sends from now on."""
+    original = creditcard_file(tmp_path).read_bytes()
+    served = {"content": original, "missing": 0, "asked": 0}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            served["asked"] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(served["content"])))
+            self.end_headers()
+            self.wfile.write(served["content"][: len(served["content"]) - served["missing"]])
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    monkeypatch.setattr(fraud, "CREDITCARD_URL", f"http://127.0.0.1:{server.server_port}/creditcard.csv")
+    monkeypatch.setattr(fraud, "CREDITCARD_HASH", f"sha256:{hashlib.sha256(original).hexdigest()}")
+    yield types.SimpleNamespace(original=original, served=served, server=server)
+    server.shutdown()
+    server.server_close()
+
+
+def kept(scratch) -> list[str]:
+    return [path.name for path in (scratch / "downloads").iterdir()] if (scratch / "downloads").is_dir() else []
+
+
+def test_the_right_file_is_fetched_once_and_then_read_from_the_scratch_folder(publisher, scratch):
+    assert len(fraud.fetch_creditcard()) == len(fraud.fetch_creditcard()) == 40
+    assert publisher.served["asked"] == 1 and kept(scratch) == ["creditcard.csv"]
+
+
+def test_a_file_with_another_checksum_is_refused_and_not_kept(publisher, scratch):
+    publisher.served["content"] = publisher.original.replace(b"12.5", b"99.5", 1)
+    with pytest.raises(DatasetError, match=r"creditcard\.csv .* not the pinned file .* simulated data"):
+        fraud.fetch_creditcard()
+    assert kept(scratch) == []
+    publisher.served["content"] = publisher.original
+    assert len(fraud.fetch_creditcard()) == 40, "the next try is a fresh one"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_truncated_file_is_refused_and_not_kept(publisher, scratch, announced):
+    """A connection that breaks off, and a file that was already cut short at the publisher's."""
+    if announced:
+        publisher.served["missing"] = 100
+    else:
+        publisher.served["content"] = publisher.original[:-100]
+    with pytest.raises(DatasetError, match=r"creditcard\.csv (can't be fetched|from .* is not the pinned file)"):
+        fraud.fetch_creditcard()
+    assert kept(scratch) == []
+
+
+def test_without_a_network_the_simulated_data_are_pointed_at(publisher, scratch):
+    publisher.server.shutdown()
+    publisher.server.server_close()
+    with pytest.raises(DatasetError, match=r"can't be fetched .* go on with the simulated data"):
+        fraud.fetch_creditcard()
+    assert kept(scratch) == []
+
+
+# What the notebook defines.
+
+
+IMPORTS = ("import numpy", "from sklearn.linear", "from sklearn.pre", "from sklearn.metrics", "from companion.datasets")
+
+
+def definitions(*names: str) -> types.ModuleType:
+    """A module with the notebook's imports that they need, and those of its functions and classes that are named."""
+    module = types.ModuleType("notebook_parts")
+    for node in statements():
+        if ast.unparse(node).startswith(IMPORTS) or getattr(node, "name", None) in names:
+            exec(compile(ast.Module([node], []), "<notebook>", "exec"), vars(module))  # noqa: S102
+    return module
+
+
+def statements():
+    """The statements of the notebook's code cells, exercises left out."""
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
+            yield from ast.parse(cell.source).body
+
+
+def test_the_notebooks_own_evaluation_runs_on_the_public_schema(tmp_path, monkeypatch, capsys):
+    """The lines under *Take it further*, as they stand, on a file with that schema."""
+    module = definitions(*("days", "alerts", "summary", "Learner", "prequential", "frozen", "adaptive"))
+    module.COST = 3.0
+    path = creditcard_file(tmp_path, rows=2000, change=lambda lines: [spread(*pair) for pair in enumerate(lines)])
+    monkeypatch.setattr(fraud, "fetch", lambda *_: path)
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    source = next(cell.source for cell in cells if "fetch_creditcard()" in cell.source)
+    snippet = re.search(r"```python\n(.*?)```", source, re.S)[1]
+    exec(snippet, vars(module))  # noqa: S102
+    assert re.search(r"'frozen': \{'first half': .*'adaptive': \{'first half'", capsys.readouterr().out)
+
+
+def spread(number: int, line: str) -> str:
+    """2,000 payments over the 48 hours."""
+    return f"{86 * number}," + line.partition(",")[2]
+
+
+# Exactly once: the notebook's loop, killed at random moments and at the worst one.
+
+LOOP = ("Learner", "one_commit", "open_database", "scores_first", "state_first", "load_state", "die", "work")
+HEAD = """import os, pickle, signal, sqlite3
+import numpy as np
+from sklearn.linear_model import SGDClassifier
+from sklearn.preprocessing import StandardScaler
+DELAY = 7
+"""
+DAY = 500  # payments
+
+#: what a test's program starts with; it forks children that die while they work, itself it has no threads
+DRIVER = """
+import json, os, pathlib, random, signal, sys, time
+here = pathlib.Path(sys.argv[1])
+sys.path.insert(0, str(here))
+import fraud_loop
+
+def dies(cpu_seconds, *arguments):
+    child = os.fork()
+    if child == 0:
+        # the kernel ends the process there and then: SIGPROF has no handler; CPU time is the same on a busy machine
+        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+        fraud_loop.work(*arguments)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def scored(folder):
+    return fraud_loop.open_database(folder).execute("SELECT COUNT(*) FROM scores").fetchone()[0]
+"""
+RANDOM_MOMENTS = """
+start = time.process_time()
+fraud_loop.work(here / "undisturbed", fraud_loop.one_commit)
+whole = time.process_time() - start
+for seed in range(3):
+    folder, generator = here / f"disturbed {seed}", random.Random(seed)
+    folder.mkdir()
+    kills = []
+    for _ in range(20):
+        code = dies(generator.uniform(0.001, whole / 4), folder, fraud_loop.one_commit)
+        kills.append([code, scored(folder)])
+    print(json.dumps(kills))
+"""
+WORST_MOMENT = """
+for name in ("one_commit", "scores_first", "state_first"):
+    (here / name).mkdir()
+    print(dies(0, here / name, getattr(fraud_loop, name), 20))
+"""
+
+
+@pytest.fixture
+def loop(tmp_path, monkeypatch):
+    """The notebook's functions as a module, with a small stream of forty days beside it."""
+    parts = [ast.unparse(node) for node in statements() if getattr(node, "name", None) in LOOP]
+    assert len(parts) == len(LOOP)
+    (tmp_path / "fraud_loop.py").write_text(HEAD + "\n\n".join(parts))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import fraud_loop
+
+    generator = np.random.default_rng(1)
+    X, y = generator.normal(size=(40 * DAY, 5)).astype(np.float32), (generator.random(40 * DAY) < 0.05).astype(int)
+    np.savez(tmp_path / "stream.npz", X=X, y=y, edges=np.arange(41) * DAY)
+    (tmp_path / "undisturbed").mkdir()
+    yield fraud_loop
+    sys.modules.pop("fraud_loop", None)
+
+
+def scores_of(loop, folder) -> list[tuple[int, float]]:
+    return loop.open_database(folder).execute("SELECT payment, score FROM scores ORDER BY payment").fetchall()
+
+
+def drive(folder, program: str) -> list:
+    """Run a program beside the stream; what it printed."""
+    (folder / "program.py").write_text(DRIVER + program)
+    command = [sys.executable, str(folder / "program.py"), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_every_payment_is_scored_exactly_once(loop, tmp_path):
+    runs = drive(tmp_path, RANDOM_MOMENTS)
+    truth = scores_of(loop, tmp_path / "undisturbed")
+    assert [number for number, _ in truth] == list(range(7 * DAY, 40 * DAY))
+    for seed, kills in enumerate(runs):
+        assert all(count % DAY == 0 for _, count in kills), "whole days only"
+        in_the_middle = {count for code, count in kills if code == -signal.SIGPROF and 0 < count < len(truth)}
+        assert len(in_the_middle) >= 3, f"the kills came before or after the work, not in it: {kills}"
+        loop.work(tmp_path / f"disturbed {seed}", loop.one_commit)
+        assert scores_of(loop, tmp_path / f"disturbed {seed}") == truth
+
+
+@pytest.mark.slow
+def test_only_one_commit_survives_a_kill_at_the_worst_moment(loop, tmp_path):
+    assert drive(tmp_path, WORST_MOMENT) == 3 * [-signal.SIGKILL]
+    for name, lost, twice in (("one_commit", 0, 0), ("scores_first", 0, DAY), ("state_first", DAY, 0)):
+        folder = tmp_path / name
+        loop.work(folder, getattr(loop, name))
+        if name == "one_commit":
+            numbers = [number for number, _ in scores_of(loop, folder)]
+        else:
+            numbers = [int(line.partition(",")[0]) for line in (folder / "scores.csv").read_text().splitlines()]
+        assert (33 * DAY - len(set(numbers)), len(numbers) - len(set(numbers))) == (lost, twice), name
+
+
+def test_a_payment_that_was_scored_is_refused_a_second_time(loop, tmp_path):
+    folder = tmp_path / "undisturbed"
+    loop.one_commit(folder, np.arange(3), np.ones(3), (1, {}), lambda: None)
+    with pytest.raises(loop.sqlite3.IntegrityError):
+        loop.one_commit(folder, np.arange(2, 5), np.ones(3), (2, {}), lambda: None)
+    assert scores_of(loop, folder) == [(0, 1.0), (1, 1.0), (2, 1.0)]
+    assert loop.load_state(folder) == (1, {})
+
+
+# companion.processes.worker: a notebook's function in a process that can be killed.
+
+MAIN = """
+import sys, time
+from companion.processes import worker
+
+factor = 3
+
+def product(number):
+    sys.exit(factor * number)
+
+def fail():
+    raise ValueError("in the worker")
+
+def ready(path):
+    open(path, "w").close()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    processes = [worker.start(product, 5), worker.start(fail)]
+    for process in processes:
+        process.join()
+    print(*(process.exitcode for process in processes), flush=True)
+    worker.start(ready, sys.argv[1])
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_runs_what_main_defines_and_ends_when_its_parent_is_killed(tmp_path):
+    mark, ready = new_mark(), tmp_path / "ready"
+    command = [sys.executable, "-c", MAIN, str(ready)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
+    ) as parent:
+        assert parent.stdout.readline() == b"15 1\n"
+        deadline = time.monotonic() + 60
+        while not ready.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert ready.exists() and len(marked(mark)) >= 2, "the worker is there"
+        parent.kill()
+    assert_gone(mark)

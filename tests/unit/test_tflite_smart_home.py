@@ -1,0 +1,188 @@
+"""The home's sensors, the cloud at the other end, and the runtime's refusal of what is no model."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import requests
+from processes import assert_gone, new_mark
+
+from companion import DatasetError, EngineUnavailable
+from companion.datasets import smart_home
+from companion.engines import litert
+from companion.labs.edge import cloud
+from companion.processes.server import answers
+
+pytestmark = pytest.mark.usefixtures("scratch")
+
+
+def test_the_same_seed_gives_the_same_readings():
+    assert smart_home.readings(5, seed=1).equals(smart_home.readings(5, seed=1))
+    assert not smart_home.readings(5, seed=1).equals(smart_home.readings(5, seed=2))
+
+
+def test_the_planted_activity_is_in_the_sensors():
+    table = smart_home.readings(60)
+    assert len(table) == 60 * 288 and table.notna().all().all()
+    by = table.groupby("activity").mean()
+    away, cooking = smart_home.ACTIVITIES.index("away"), smart_home.ACTIVITIES.index("cooking")
+    assert by["power"].idxmax() == cooking and by["motion"].idxmin() == away and by["temperature"].idxmin() == away
+    shares = np.bincount(table["activity"]) / len(table)
+    assert 0.25 < shares[0] < 0.45 and 0.01 < shares[cooking] < 0.1
+
+
+def test_the_air_obeys_its_mass_balance():
+    """After an absence of hours the CO2 has fallen towards the outdoor 420 ppm, at 0.5 air changes an hour."""
+    table = smart_home.readings(60)
+    away = (table["activity"] == smart_home.ACTIVITIES.index("away")).to_numpy()
+    run = np.array([away[max(0, i - 60) : i + 1].all() for i in range(len(away))])  # five hours
+    assert run.any()
+    assert table["co2"][run].mean() < 420 + 1.3 * np.exp(-0.5 * 5) * 1000
+
+
+def test_windows_look_back_one_hour():
+    table = smart_home.readings(3)
+    inputs, labels = smart_home.windows(table)
+    assert inputs.shape == (3 * 288 - 11, 12, 6) and inputs.dtype == np.float32
+    assert np.allclose(inputs[5, -1], table[list(smart_home.SENSORS)].iloc[16])
+    assert labels[5] == table["activity"].iloc[16]
+
+
+def test_bad_input_is_named():
+    with pytest.raises(DatasetError, match="days must be at least 2, got 1"):
+        smart_home.readings(1)
+    table = smart_home.readings(2)
+    with pytest.raises(DatasetError, match="missing: co2, light"):
+        smart_home.windows(table.drop(columns=["co2", "light"]))
+    with pytest.raises(DatasetError, match="a window takes 12 readings, got 5"):
+        smart_home.windows(table.head(5))
+
+
+def test_what_is_no_model_is_refused_before_native_code_sees_it(tmp_path):
+    with pytest.raises(ValueError, match="no TFL3 mark"):
+        litert.connect(b"PK\x03\x04 a zip file")
+    (tmp_path / "cut.tflite").write_bytes(b"\x1c\x00\x00")
+    with pytest.raises(ValueError, match=r"cut\.tflite is not a TFLite model"):
+        litert.connect(tmp_path / "cut.tflite")
+
+
+def test_a_truncated_model_and_a_wrong_input_give_an_error_not_a_crash(tmp_path):
+    """In a process of its own: native code that crashes would take the tests along."""
+    code = """
+import sys, numpy as np
+from pathlib import Path
+from companion import quiet
+with quiet(prints=True):
+    import keras, tensorflow as tf
+    model = keras.Sequential([keras.Input((72,)), keras.layers.Dense(4)])
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+from companion.engines import litert
+runtime = litert.connect(content)
+index = runtime.get_input_details()[0]["index"]
+for name, wrong in {"shape": np.zeros((1, 71), np.float32), "dtype": np.zeros((1, 72), np.int8)}.items():
+    try:
+        runtime.set_tensor(index, wrong)
+    except ValueError as error:
+        print(name, "ValueError", len(str(error)) > 10)
+try:
+    litert.connect(content[: len(content) // 2])
+except ValueError as error:
+    print("cut", "ValueError", error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["shape ValueError True", "dtype ValueError True"], done.stderr
+    assert lines[2].startswith("cut ValueError") and "truncated" in lines[2]
+
+
+@pytest.fixture
+def client(tmp_path):
+    return cloud.create_app(str(tmp_path), "sesame").test_client()
+
+
+HEADERS = {"Authorization": "Bearer sesame"}
+
+
+@pytest.mark.parametrize("path", ["/events", "/log", "/metrics"])
+def test_nobody_gets_in_without_the_token(client, path):
+    for wrong in ({}, {"Authorization": "Bearer guess"}, {"Authorization": "sesame"}):
+        assert client.get(path, headers=wrong).status_code == 401
+    assert client.get("/healthz").status_code == 200
+
+
+def test_an_event_is_stored_once_for_each_key(client):
+    first = client.post("/events", json={"n": 1}, headers={**HEADERS, "Idempotency-Key": "a"})
+    again = client.post("/events", json={"n": 1}, headers={**HEADERS, "Idempotency-Key": "a"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert client.get("/events", headers=HEADERS).json == [{"n": 1}]
+    client.post("/log", json={"n": 1}, headers=HEADERS)
+    client.post("/log", json={"n": 1}, headers=HEADERS)
+    assert len(client.get("/log", headers=HEADERS).json) == 2
+
+
+def test_bad_requests_are_refused(client):
+    key = {**HEADERS, "Idempotency-Key": "a"}
+    assert client.post("/events", json={"n": 1}, headers=HEADERS).status_code == 400
+    assert client.post("/events", data="not json", headers=key).status_code == 400
+    assert client.post("/events", json=[1], headers=key).status_code == 400
+    assert client.post("/events", json={"n": "x" * 100_000}, headers=key).status_code == 413
+    assert client.get("/events", headers=HEADERS).json == []
+
+
+def test_it_counts_what_it_does(client):
+    for key in ("a", "a", "b"):
+        client.post("/events", json={"n": 1}, headers={**HEADERS, "Idempotency-Key": key})
+    client.get("/events")
+    metrics = client.get("/metrics", headers=HEADERS).text
+    assert 'events_received_total{endpoint="events"} 2.0' in metrics
+    assert "events_repeated_total 1.0" in metrics and "requests_refused_total 1.0" in metrics
+
+
+def test_its_data_survive_a_restart_under_the_same_address(tmp_path):
+    service = cloud.start(tmp_path)
+    assert service.url.startswith("http://127.0.0.1:")
+    headers = {"Authorization": f"Bearer {service.token}"}
+    requests.post(f"{service.url}/events", json={"n": 1}, headers={**headers, "Idempotency-Key": "a"}, timeout=5)
+    service.stop()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{service.url}/events", headers=headers, timeout=2)
+    again = cloud.start(tmp_path, url=service.url, token=service.token)
+    assert requests.get(f"{again.url}/events", headers=headers, timeout=5).json() == [{"n": 1}]
+    again.stop()
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    first = cloud.start(tmp_path / "1")
+    other = cloud.start(tmp_path / "2")
+    other.stop()
+    import socket
+
+    with socket.create_server((("127.0.0.1"), 0)) as taken:
+        with pytest.raises(EngineUnavailable, match=r"(?s)the cloud did not start.*in use"):
+            cloud.start(tmp_path / "2", url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+    first.stop()
+
+
+def test_it_dies_with_a_killed_kernel(tmp_path):
+    mark = new_mark()
+    code = f"from pathlib import Path; from companion.simulate import cloud; c = cloud.start(Path({str(tmp_path)!r})); print(c.url, flush=True); import time; time.sleep(60)"
+    kernel = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
+    )
+    url = kernel.stdout.readline().strip()
+    assert answers(url, 80)
+    kernel.send_signal(signal.SIGKILL)
+    kernel.wait()
+    assert_gone(mark)
+    assert not answers(url, 80)
