@@ -46,7 +46,7 @@ def test_an_sql_file_that_is_not_there_is_named():
 
 def test_a_name_twice_or_none_is_told(tmp_path, monkeypatch):
     (tmp_path / "data" / "sql").mkdir(parents=True)
-    monkeypatch.setattr(sql.book, "folder", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(sql.checkout, "folder", lambda name: tmp_path / name)
     for text in ("SELECT 1;", "-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;"):
         (tmp_path / "data" / "sql" / "x.sql").write_text(text)
         with pytest.raises(DatasetError, match="one name each"):
