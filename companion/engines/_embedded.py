@@ -78,7 +78,9 @@ def same_spelling(settings: Mapping[str, object] | None, spell: Mapping[str, str
     """
     found: dict[str, object] = {}
     for key, value in (settings or {}).items():
-        plain = key.lower().translate(str.maketrans(dict(spell))) if isinstance(key, str) else key
+        plain = str(key).lower()
+        for other, usual in spell.items():
+            plain = plain.replace(other, usual)
         if plain in found:
             raise SettingError(f"{plain} is set twice.")
         found[plain] = value

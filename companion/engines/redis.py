@@ -119,7 +119,8 @@ def _start(place: Path, settings: dict[str, str], port: int, kept: bool, options
         log.write_text("")
     server = Server([str(_executable()), str(config)], log=log, folder=None if kept else place)
     client = redis.Redis(host="127.0.0.1", port=port, password=secret, **options)
-    asking = redis.Redis(host="127.0.0.1", port=port, password=secret, retry=None, socket_timeout=5)
+    once: dict[str, Any] = {"retry": None, "socket_timeout": 5}
+    asking = redis.Redis(host="127.0.0.1", port=port, password=secret, **once)
 
     def ready() -> bool:
         try:
@@ -228,7 +229,7 @@ def _explained(place: Path, log: str, error: CompanionError | Exception, port: i
         r"FATAL CONFIG FILE ERROR": EngineUnavailable(
             f"Redis does not take a setting: {wrong[1].split()[0]} ({wrong[2]})." if wrong else str(error)
         ),
-        r"handle (?:foreign )?RDB format version|unknown command .* reading the append only file": EngineUnavailable(
+        r"(?i)handle (?:foreign )?RDB format version|reading the append only file .*unknown command": EngineUnavailable(
             f"the data in {place} are of a newer Redis than this one. Choose an empty folder, or set {VARIABLE} to a newer server."
         ),
         r"Unexpected end of file reading the append only file": EngineUnavailable(
@@ -237,7 +238,7 @@ def _explained(place: Path, log: str, error: CompanionError | Exception, port: i
         ),
         r"(?i)append only file|short read|RDB|loading the DB|CRASH|crashed by signal": EngineUnavailable(
             f"Redis crashed while it read the data in {place}: they are damaged. "
-            "They were left as they are: restore a backup, try redis-check-aof or redis-check-rdb, or choose an empty folder."
+            "They were left as they are: restore a backup, try valkey-check-aof (redis-check-aof) or valkey-check-rdb, or choose an empty folder."
         ),
     }
     unforeseen = error if isinstance(error, CompanionError) else EngineUnavailable(f"Redis did not start: {error}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from companion.errors import EngineUnavailable
@@ -129,7 +130,7 @@ def close_with(client: object, method: str, stop: Callable[[], None]) -> None:
     """Make ``client.method()`` (its own way of closing) also take down the embedded server behind it."""
     close = getattr(client, method)
 
-    def close_both(*args, **kwargs):
+    def close_both(*args: Any, **kwargs: Any) -> Any:
         try:
             return close(*args, **kwargs)
         finally:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from companion.engines import _embedded
@@ -216,7 +216,8 @@ def _build(
             # registered after the folders' removal, so it runs before it
             atexit.unregister(_end_java)
             atexit.register(_end_java)
-            return SparkSession.builder.appName("companion").config(map=settings | (secrets or {})).getOrCreate()
+            every: dict[str, Any] = {**settings, **(secrets or {})}
+            return SparkSession.builder.appName("companion").config(map=every).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         said = log.read_text(errors="replace") if log.exists() else str(error)
         raise java.explained(said) from error

@@ -44,7 +44,7 @@ def end_java() -> None:
     from pyspark import SparkContext
 
     gateway, context = SparkContext._gateway, SparkContext._active_spark_context
-    if context is not None and context.master.startswith("spark://"):
+    if context is not None and str(context.master).startswith("spark://"):
         context.stop()
     if gateway is None:
         return

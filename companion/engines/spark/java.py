@@ -84,6 +84,12 @@ def require_start() -> None:
             f"SPARK_HOME={chosen} is Spark {found}, and the client is pyspark {client}. "
             "Unset it to use the one that pyspark brings."
         )
+    jars, limit = len(list(home().glob("jars/*.jar"))), _open_files()
+    if limit < jars:  # Java raises its own limit, as far as it may
+        raise EngineUnavailable(
+            f"Java may have no more than {limit} files open at once, and Spark alone is {jars}. "
+            "Raise the limit before Jupyter starts: ulimit -n 4096; docker run --ulimit nofile=4096."
+        )
     if (arguments := variable("PYSPARK_SUBMIT_ARGS")) and arguments != _NOTHING:
         raise EngineUnavailable(
             f"PYSPARK_SUBMIT_ARGS={arguments!r} is set, perhaps by an earlier tutorial, and would win over what connect() asks for. "
@@ -93,19 +99,17 @@ def require_start() -> None:
 
 def explained(said: str) -> EngineUnavailable:
     """The clear error for what Java said before it ended."""
-    if re.search(r"(?i)too many open files|EMFILE|file descriptor", said):
-        return EngineUnavailable(
-            f"Java may have too few files open at once ({_open_files()}). Raise the limit: ulimit -n 4096, before Jupyter starts."
-        )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     # the exception rather than the frames below it
     reasons = [line for line in lines if not re.match(r"at |\.\.\. \d+ more|Error: A JNI|WARN|Using ", line)]
     reason = next((line for line in reasons if re.search(r"Exception|[Ee]rror|Could not|Unrecognized", line)), "")
     told = reason or (reasons[-1] if reasons else "it said nothing")
-    return EngineUnavailable(f"Java ended before Spark was up: {told}. {GET_JAVA}")
+    return EngineUnavailable(f"Java ended before Spark was up: {told}")
 
 
-def _open_files() -> str:
+def _open_files() -> float:
+    """How many files a process here may have open at most."""
     import resource
 
-    return f"the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[1]}"
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return float("inf") if hard == resource.RLIM_INFINITY else hard
