@@ -10,7 +10,7 @@ import pytest
 import requests
 from processes import assert_gone, new_mark
 
-from companion import DatasetError, EngineUnavailable
+from companion import DatasetError, EngineUnavailable, SettingError
 from companion.datasets import smart_home
 from companion.engines import litert
 from companion.labs.edge import cloud
@@ -52,7 +52,7 @@ def test_windows_look_back_one_hour():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(DatasetError, match="days must be at least 2, got 1"):
+    with pytest.raises(SettingError, match="days must be at least 2, got 1"):
         smart_home.readings(1)
     table = smart_home.readings(2)
     with pytest.raises(DatasetError, match="missing: co2, light"):
