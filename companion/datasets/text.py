@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 from companion.workspace import check_free, disk_errors
 
 _TOPICS = {
@@ -137,10 +137,10 @@ def generated(documents: int, seed: int = 0) -> Iterator[tuple[bytes, np.ndarray
     begin with the same ones.
 
     Raises:
-        DatasetError: not a positive number of documents.
+        SettingError: not a positive number of documents.
     """
     if documents < 1:
-        raise DatasetError(f"documents must be at least 1, got {documents}")
+        raise SettingError(f"documents must be at least 1, got {documents}")
     for first in range(0, documents, _BLOCK):
         lines, topics = _block(first, np.random.default_rng([seed, first]))
         if (count := documents - first) < _BLOCK:
@@ -208,7 +208,8 @@ def write(folder: Path, documents: int = 96_000, *, real: bool = True, seed: int
         seed: the same seed gives the same bytes (with the same version of botocore).
 
     Raises:
-        DatasetError: not a positive number of documents, or botocore is not installed.
+        SettingError: not a positive number of documents.
+        DatasetError: botocore is not installed.
         WorkspaceError: the disk is too full.
     """
     check_free(folder, 1_000 * documents + (50_000_000 if real else 0))

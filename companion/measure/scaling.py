@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.errors import SettingError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,7 +42,7 @@ class Timing:
 def repeat(function: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> Timing:
     """Time ``function()`` ``repeats`` times, after ``warm_up`` runs that don't count (imports, caches, page faults)."""
     if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats}")
+        raise SettingError(f"repeats must be at least 1, got {repeats}")
     for _ in range(warm_up):
         function()
     seconds = []
@@ -132,9 +134,9 @@ def _fit(name: str, workers, speedups, names: tuple[str, ...], start: float, bou
 
     workers, speedups = np.asarray(workers, float), np.asarray(speedups, float)
     if workers.shape != speedups.shape or workers.ndim != 1:
-        raise ValueError(f"workers and speedups must be one-dimensional and alike: {workers.shape}, {speedups.shape}")
+        raise SettingError(f"workers and speedups must be one-dimensional and alike: {workers.shape}, {speedups.shape}")
     if len(np.unique(workers[workers > 1])) < len(names):
-        raise ValueError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
+        raise SettingError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
     law = _LAWS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no covariance from as many points as parameters: the interval says so

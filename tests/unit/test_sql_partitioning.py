@@ -6,7 +6,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from companion import DatasetError
+from companion import DatasetError, SettingError
 from companion.configs import sql
 from companion.datasets import meters
 
@@ -26,7 +26,7 @@ def test_the_planted_shares_of_the_regions_are_exact():
 
 
 def test_too_few_rows_are_told():
-    with pytest.raises(DatasetError, match="at least 10000"):
+    with pytest.raises(SettingError, match="at least 10000"):
         meters.readings(10)
 
 

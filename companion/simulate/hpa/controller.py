@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from companion.errors import SettingError
 from companion.simulate.hpa import behaviour as rules
 from companion.simulate.hpa.behaviour import History, Recommendation
 from companion.simulate.hpa.manifest import Autoscaler, Metric
@@ -138,7 +139,7 @@ def describe(metric: Metric) -> str:
 
 def _proposals(scaler, current, pods, readings, now, status_replicas, settings) -> tuple[Proposal | MetricError, ...]:
     if len(readings) != len(scaler.metrics):
-        raise ValueError(f"{scaler.name} has {len(scaler.metrics)} metrics, but {len(readings)} readings were given")
+        raise SettingError(f"{scaler.name} has {len(scaler.metrics)} metrics, but {len(readings)} readings were given")
     found, tolerance = [], tolerance_of(scaler, settings)
     options = {"current": current, "now": now, "status_replicas": status_replicas, "settings": settings}
     for metric, reading in zip(scaler.metrics, readings, strict=True):

@@ -10,16 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from companion.errors import CompanionError
+from companion.errors import MetricError
 from companion.simulate.hpa.manifest import Autoscaler, Metric
 
 #: longer ago than any period, and still a number: a moment after it is later than it (Go's zero time)
 LONG_AGO = -1e9
 _MOST_REPLICAS = 2**31 - 1
-
-
-class MetricError(CompanionError):
-    """A metric can't be had, or no replica count follows from it."""
 
 
 @dataclass(frozen=True)
