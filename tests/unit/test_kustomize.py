@@ -437,7 +437,10 @@ def test_an_address_that_hides_does_not_get_out_either(tmp_path, web, monkeypatc
 def test_the_readers_home_and_preferences_are_left_alone(tmp_path, monkeypatch):
     home = tmp_path / "home"
     (home / ".kube").mkdir(parents=True)
-    (home / ".kube/kuberc").write_text("this is: [no preference")
+    (home / ".kube/kuberc").write_text(
+        "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\n"
+        f"defaults: [{{command: kustomize, options: [{{name: output, default: {home}/elsewhere.yaml}}]}}]\n"
+    )
     monkeypatch.setenv("HOME", str(home))
     assert len(manifests.render("base")) == 9
     assert sorted(path.name for path in home.rglob("*")) == [".kube", "kuberc"]
