@@ -107,6 +107,7 @@ def test_erlang_c_of_textbook_cases():
     assert traffic.erlang_c(np.array([0.5, 2.0]), 1.0, np.array([1, 1])) == pytest.approx([0.5, 1.0])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 600), st.floats(0.01, 0.999), st.floats(0.1, 100))
 def test_erlang_c_equals_the_recursion(servers, busy, rate):
     load = busy * servers
