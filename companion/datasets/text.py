@@ -15,8 +15,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -72,7 +74,7 @@ def public_domain() -> Iterator[tuple[str, str]]:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints itself when it is imported first
         import this
     yield "public-domain/zen-of-python", " ".join(codecs.decode(this.s, "rot13").split())
-    manual = metadata("email-validator").get_payload()
+    manual = cast(Message, metadata("email-validator")).get_payload()  # it is one, though its protocol does not say so
     yield "public-domain/email-validator", " ".join(manual.split())
 
 
