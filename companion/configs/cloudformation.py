@@ -30,7 +30,7 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
             value = value.split(".", 1)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
@@ -60,7 +60,7 @@ def faults(text: str, **parameters: Any) -> list[str]:
     from cfnlint.api import ManualArgs, lint
 
     template = load(text)
-    found: dict[tuple, str] = {}
+    found: dict[tuple[str, int], str] = {}
     cyclic = False
     matches = lint(text, config=ManualArgs(regions=["us-east-1"]))
     for match in sorted(matches, key=lambda m: (m.rule.id[0], m.linenumber, m.columnnumber)):

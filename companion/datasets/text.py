@@ -74,8 +74,9 @@ def public_domain() -> Iterator[tuple[str, str]]:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints itself when it is imported first
         import this
     yield "public-domain/zen-of-python", " ".join(codecs.decode(this.s, "rot13").split())
-    manual = cast(Message, metadata("email-validator")).get_payload()  # it is one, though its protocol does not say so
-    yield "public-domain/email-validator", " ".join(manual.split())
+    # a message, though its protocol does not say so, with one part
+    manual = cast(Message, metadata("email-validator")).get_payload()
+    yield "public-domain/email-validator", " ".join(str(manual).split())
 
 
 def manuals() -> Iterator[tuple[str, str]]:
