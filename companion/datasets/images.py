@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from companion.errors import DatasetError, SettingError
+from companion.errors import SettingError
 
 PATCH = 32  # pixels, both ways
 
@@ -35,7 +35,7 @@ def photograph(name: str) -> np.ndarray:
         pixels = getattr(data, name)()
     pixels = pixels.astype(np.float32) / 255
     # the luma of ITU-R BT.709, as skimage.color.rgb2gray has it
-    return pixels @ np.float32([0.2125, 0.7154, 0.0721]) if pixels.ndim == 3 else pixels
+    return pixels @ np.array([0.2125, 0.7154, 0.0721], np.float32) if pixels.ndim == 3 else pixels
 
 
 def patches(count: int, *, side: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -93,10 +93,3 @@ def digits(copies: int = 10, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
     found *= rng.uniform(0.6, 1.0, (len(found), 1, 1)).astype(np.float32)
     found += 0.02 * rng.standard_normal(found.shape, np.float32)
     return np.clip(found, 0, 1), source.target[originals], originals
-
-
-def require_patches(array: np.ndarray) -> np.ndarray:
-    """``array`` itself when its shape is (n, 32, 32); DatasetError, naming the shape it has, otherwise."""
-    if np.ndim(array) != 3 or np.shape(array)[1:] != (PATCH, PATCH):
-        raise DatasetError(f"expected patches of shape (n, {PATCH}, {PATCH}), got {np.shape(array)}")
-    return array

@@ -155,7 +155,11 @@ def sample_ratings() -> Path:
         DatasetError: PySpark is not installed, or without its example data.
     """
     found = find_spec("pyspark")
-    path = Path(found.origin).parent / "data" / "mllib" / "als" / "sample_movielens_ratings.txt" if found else None
+    path = (
+        Path(found.origin).parent / "data" / "mllib" / "als" / "sample_movielens_ratings.txt"
+        if found and found.origin
+        else None
+    )
     if path is None or not path.is_file():
         raise DatasetError("sample_movielens_ratings.txt comes with pip's pyspark, which is not installed here")
     return path

@@ -15,8 +15,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -72,8 +74,9 @@ def public_domain() -> Iterator[tuple[str, str]]:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints itself when it is imported first
         import this
     yield "public-domain/zen-of-python", " ".join(codecs.decode(this.s, "rot13").split())
-    manual = metadata("email-validator").get_payload()
-    yield "public-domain/email-validator", " ".join(manual.split())
+    # a message, though its protocol does not say so, with one part
+    manual = cast(Message, metadata("email-validator")).get_payload()
+    yield "public-domain/email-validator", " ".join(str(manual).split())
 
 
 def manuals() -> Iterator[tuple[str, str]]:

@@ -37,7 +37,8 @@ def expiries(
     rng = np.random.default_rng(seed)
     arrivals = np.cumsum(rng.exponential(1 / rate, requests))
     early = delta * beta * rng.exponential(1.0, requests)  # -ln U
-    expiry, running, first, computed, missed = ttl, deque(), 0, 0, 0
+    running: deque[float] = deque()
+    expiry, first, computed, missed = ttl, 0, 0, 0
     for now, ahead in zip(arrivals.tolist(), early.tolist(), strict=True):
         while running and running[0] <= now:
             expiry = running.popleft() + ttl

@@ -40,7 +40,7 @@ def test_a_row_on_the_wire_is_what_the_documentation_says():
 
 
 def test_an_sql_file_that_is_not_there_is_named():
-    with pytest.raises(DatasetError, match=r"no SQL file data/sql/partitioning/nonsense\.sql"):
+    with pytest.raises(SettingError, match=r"no SQL file data/sql/partitioning/nonsense\.sql"):
         sql.statements("partitioning/nonsense")
 
 
