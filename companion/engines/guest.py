@@ -38,10 +38,10 @@ class _Made(NamedTuple):
 _made: list[_Made] = []
 
 
-def leave(client: Connection | Redis) -> None:
-    """Remove all that this run has made on the server behind a client, over that client."""
+def leave(client: Connection | Redis, *names: str) -> None:
+    """Remove what this run has made on the server behind a client, over that client: everything, or what is named."""
     server = _server(client)
-    for made in [m for m in reversed(_made) if m.server == server]:
+    for made in [m for m in reversed(_made) if m.server == server and (not names or m.name in names)]:
         _remove(made, client)
 
 
