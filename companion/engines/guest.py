@@ -9,20 +9,26 @@ same machine finds what was left, by the mark on it, and removes that.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from companion import this_run
 from companion.errors import EngineUnavailable
 from companion.processes import caretaker
+from companion.workspace import disk_errors
 
 if TYPE_CHECKING:
+    from distributed import Client
     from psycopg import Connection
     from redis import Redis
 
 _RUNS = "companion:runs"  # in Redis: a hash with the mark of each prefix in use; Redis removes it with its last field
+_MARK = "__meta_companion"  # Prometheus drops labels that begin with two underscores before it stores anything
 _SAYS = "a notebook of the Scalable AI companion works here, and removes it at its end: "
 
 
@@ -36,6 +42,7 @@ class _Made(NamedTuple):
 
 
 _made: list[_Made] = []
+_numbers = itertools.count(1)
 
 
 def leave(client: Connection | Redis, *names: str) -> None:
@@ -45,7 +52,7 @@ def leave(client: Connection | Redis, *names: str) -> None:
         _remove(made, client)
 
 
-def _remove(made: _Made, client: Connection | Redis) -> None:
+def _remove(made: _Made, client: Connection | Redis | None) -> None:
     made.remove(client)
     _made.remove(made)
     if made.number is not None:
@@ -284,3 +291,77 @@ def _remove_what_runs_left(client: Redis) -> None:
         # a mark that names other keys than its own run's is nobody's
         if this_run.is_over(found) and re.fullmatch(rf"companion:\w+:{re.escape(found['companion'])}:", begin):
             _unlink(client, begin)
+
+
+# Prometheus
+
+
+def targets(folder: Path, groups: Sequence[Mapping[str, Any]]) -> Callable[[], None]:
+    """Put a new file into a folder of targets that a server watches (``file_sd_configs``), whole or not at all.
+
+    Args:
+        groups: each with ``targets`` and perhaps ``labels``.
+
+    Returns:
+        What takes the file away again.
+
+    Raises:
+        EngineUnavailable: there is a file of that name: nothing was written.
+        WorkspaceError: the folder is full, or not writable.
+    """
+    _remove_files_that_were_left(folder)
+    number = next(_numbers)
+    file = folder / f"companion-{this_run.TAG}-{number}.json"
+    draft = folder / f".companion-{this_run.TAG}-{number}.draft"
+    mark = json.dumps(this_run.mark())
+    marked = [{**group, "labels": {**group.get("labels", {}), _MARK: mark}} for group in groups]
+    entrusted = None
+    try:
+        with disk_errors(folder):
+            draft.write_text(json.dumps(marked))
+            os.link(draft, file)  # unlike a rename it fails where the name is taken
+        entrusted = caretaker.entrust(__name__, "remove_file", file=str(file))
+    except FileExistsError as error:
+        raise EngineUnavailable(
+            f"{file} exists already, and is not this run's to replace. Nothing was written."
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    made = _Made((str(folder),), file.name, lambda _: file.unlink(missing_ok=True), entrusted)
+    _made.append(made)
+
+    def withdraw() -> None:
+        if made in _made:
+            _remove(made, None)
+
+    return withdraw
+
+
+def remove_file(file: str) -> None:
+    """For the caretaker: remove a file that a run has put there."""
+    Path(file).unlink(missing_ok=True)
+
+
+def _remove_files_that_were_left(folder: Path) -> None:
+    """Remove the files of runs that were killed together with their caretaker: every group in them carries such a mark."""
+    for file in folder.glob("companion-*.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError, KeyError):
+            groups = json.loads(file.read_text())
+            if groups and all(this_run.is_over(json.loads(group["labels"][_MARK])) for group in groups):
+                file.unlink()
+
+
+# Dask
+
+
+def alone(client: Client) -> None:
+    """Raise EngineUnavailable when somebody else works on the cluster: a worker that is killed may hold their results."""
+
+    def others(dask_scheduler: Any, own: str = client.id) -> int:
+        return sum(name not in (own, "fire-and-forget") for name in dask_scheduler.clients)
+
+    if found := client.run_on_scheduler(others):
+        raise EngineUnavailable(
+            f"{found} other client(s) use this Dask cluster, and a worker is to be killed: nothing was. "
+            "Wait until you are alone on it, or unset DASK_SCHEDULER_ADDRESS to use the embedded cluster."
+        )
