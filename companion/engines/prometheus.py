@@ -8,9 +8,7 @@ standard library has no function).
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,7 +18,7 @@ from typing import Any
 
 import requests
 
-from companion.engines import _embedded, _http
+from companion.engines import _embedded, _http, guest
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable, SettingError
 from companion.processes.server import Server, free_port, is_free
@@ -212,27 +210,14 @@ def _static(config: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _announce(targets: list[dict[str, Any]]) -> Callable[[], None]:
-    """Tell the server of targets; returns what takes the file away again. What killed kernels left goes too."""
+    """Tell the server of targets; returns what takes them away again."""
     place = variable(TARGETS_VARIABLE)
     if not place or not Path(place).is_dir():
         raise EngineUnavailable(
             f"the server at {VARIABLE} does not know this notebook's service. Set {TARGETS_VARIABLE} to a folder whose *.json "
             f"files it watches (file_sd_configs), or unset {VARIABLE} to use a server of this kernel's own."
         )
-    for left in Path(place).glob("companion-*.json"):
-        pid = left.stem.split("-")[1]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
-            left.unlink(missing_ok=True)
-    file = Path(place) / f"companion-{os.getpid()}-{free_port()}.json"
-    with disk_errors(Path(place)):
-        file.write_text(json.dumps(targets))
-
-    def withdraw() -> None:
-        atexit.unregister(withdraw)
-        file.unlink(missing_ok=True)
-
-    atexit.register(withdraw)
-    return withdraw
+    return guest.targets(Path(place), targets)
 
 
 # the embedded server

@@ -166,10 +166,10 @@ def test_aws_live_stand_in_and_one_that_does_not_answer(monkeypatch):
 
 @pytest.fixture
 def pretended_real(monkeypatch):
-    """moto in the place of real AWS: its account is 123456789012; the exit hook stays out of the tests' end."""
+    """moto in the place of real AWS: its account is 123456789012; no caretaker waits for the tests' end."""
     session = aws.connect()
     monkeypatch.setattr(aws, "_real_session", lambda: session)
-    monkeypatch.setattr(aws, "_clean_up_at_exit", lambda _: None)
+    monkeypatch.setattr(aws, "_remove_at_the_end", lambda _: None)
     return session
 
 

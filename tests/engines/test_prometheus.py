@@ -21,7 +21,7 @@ import yaml
 from disks import as_root, small_disk
 from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
 
-from companion import EngineUnavailable, checkout
+from companion import EngineUnavailable, checkout, this_run
 from companion.configs import manifests
 from companion.engines import prometheus
 from companion.errors import SettingError, WorkspaceError
@@ -231,11 +231,15 @@ def test_a_live_one_learns_of_targets_by_a_file_that_goes_again(monkeypatch, tmp
         monkeypatch.setenv("PROMETHEUS_FILE_SD", str(tmp_path))
         gone = subprocess.Popen([sys.executable, "-c", ""])
         gone.wait()
-        (tmp_path / f"companion-{gone.pid}-1.json").write_text("[]")  # a killed kernel's
+        mark = json.dumps({**this_run.mark(), "pid": gone.pid})
+        left = [{"targets": ["b:1"], "labels": {"__meta_companion": mark}}]
+        (tmp_path / f"companion-{gone.pid}-1.json").write_text(json.dumps(left))  # a killed kernel's
         (tmp_path / "mine.json").write_text("[]")
         with prometheus.connect(settings=config) as api:
             (file,) = tmp_path.glob("companion-*.json")
-            assert json.loads(file.read_text()) == [{"targets": ["a:1"], "labels": {"job": "failures"}}]
+            (group,) = json.loads(file.read_text())
+            assert json.loads(group["labels"].pop("__meta_companion"))["companion"] == this_run.TAG
+            assert group == {"targets": ["a:1"], "labels": {"job": "failures"}}
             assert api.get("api/v1/query").ok
     assert [p.name for p in tmp_path.iterdir()] == ["mine.json"]
     assert got[-1] == requests.auth._basic_auth_str("ada", "s3 cret")
@@ -262,6 +266,8 @@ def test_a_real_server_reads_the_file_of_targets(monkeypatch, tmp_path, scratch)
             with prometheus.connect(settings=config) as api:
                 query = {"params": {"query": 'answers_total{job="failures"}'}}
                 assert until(lambda: api.get("api/v1/query", **query).json()["data"]["result"], 60)
+                (series,) = api.get("api/v1/query", **query).json()["data"]["result"]
+                assert set(series["metric"]) == {"__name__", "instance", "job"}, "the mark is in no series"
     finally:
         server.stop()
 

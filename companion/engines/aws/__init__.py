@@ -6,20 +6,20 @@ the session holds made-up credentials, every client gets an explicit endpoint, a
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
 import os
 import re
-import secrets
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from companion import this_run
 from companion.engines import _embedded
 from companion.engines._ladder import UNKNOWN, Status, climb, variable
 from companion.errors import EngineUnavailable
+from companion.processes import caretaker
 from companion.processes.server import answers, package_version
 from companion.workspace import workspace
 
@@ -30,7 +30,7 @@ VARIABLE, REAL = VARIABLES = ("AWS_ENDPOINT_URL", "COMPANION_REAL_AWS")
 REGION = "us-east-1"
 PROJECT = "scalable-ai-companion"
 #: of this process: what it makes carries them, and clean_up() removes what carries them
-TAGS = {"Project": PROJECT, "Run": f"{os.getpid()}-{secrets.token_hex(4)}"}
+TAGS = {"Project": PROJECT, "Run": this_run.TAG}
 _AMAZON = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.dev")
 
 
@@ -41,7 +41,8 @@ def connect() -> Session:
     server is a thread of this process, so it ends with it.
 
     With ``COMPANION_REAL_AWS=<account number>`` it is the reader's own default session, after a check that it belongs to
-    this very account, which is printed. At the end of the process :func:`clean_up` removes what carries :data:`TAGS`.
+    this very account, which is printed. There, and at an endpoint of the reader's, what carries :data:`TAGS` is removed when
+    the process ends, also when it is killed.
 
     Raises:
         EngineUnavailable: nothing answers at ``AWS_ENDPOINT_URL``, it points at Amazon itself, or the account is another.
@@ -49,13 +50,15 @@ def connect() -> Session:
     endpoint = variable(VARIABLE)
     if account := variable(REAL):
         return _connect_real(account, endpoint)
-    endpoint = endpoint or _embedded_endpoint()
+    readers, endpoint = endpoint, endpoint or _embedded_endpoint()
     if _is_amazon(endpoint):
         raise EngineUnavailable(
             f"{VARIABLE} points at real AWS. Unset it; if you mean real AWS, with its bill, set {REAL} to your account number."
         )
     if not answers(endpoint, 80):
         raise EngineUnavailable(f"nothing answers at {VARIABLE}={endpoint}. Unset it to use the embedded stand-in.")
+    if readers and not (_server and readers == _embedded_endpoint()):
+        _remove_at_the_end(readers)
     return _session(endpoint)
 
 
@@ -126,7 +129,7 @@ def _connect_real(account: str, endpoint: str | None) -> Session:
     print(
         f"REAL AWS: account {found}, region {session.region_name}. What is made here is billed, tagged and removed again."
     )
-    atexit.register(_clean_up_at_exit, session)
+    _remove_at_the_end(account)
     return session
 
 
@@ -136,22 +139,32 @@ def _real_session() -> Session:
     return boto3.Session()
 
 
-def _clean_up_at_exit(session: Session) -> None:
-    with contextlib.suppress(Exception):  # the interpreter is ending: what is left keeps its tags
-        clean_up(session)
+@cache
+def _remove_at_the_end(where: str) -> None:
+    """Once for an endpoint or an account: what carries this run's tags goes when this process is gone."""
+    caretaker.entrust(__name__, "remove_tagged", where=where, tags=TAGS)
+
+
+def remove_tagged(where: str, tags: dict[str, str]) -> None:
+    """For the caretaker: remove what a run made at an endpoint, or in the account that it was given."""
+    session = _real_session() if where.isdigit() else _session(where)
+    if not where.isdigit() or session.client("sts").get_caller_identity()["Account"] == where:
+        _clean_up(session, tags)
 
 
 def clean_up(session: Session, *, whole_project: bool = False) -> list[str]:
     """Delete the stacks, auto-scaling groups and launch templates that carry this process's :data:`TAGS`.
 
     Args:
-        whole_project: those of every run, such as one whose kernel was killed.
+        whole_project: those of every run, also of one that is at work somewhere else.
 
     Returns:
         What was deleted, as ``kind name``.
     """
-    wanted = {"Project": PROJECT} if whole_project else TAGS
+    return _clean_up(session, {"Project": PROJECT} if whole_project else TAGS)
 
+
+def _clean_up(session: Session, wanted: dict[str, str]) -> list[str]:
     def ours(tags: list[dict[str, str]]) -> bool:
         found = {tag["Key"]: tag["Value"] for tag in tags}
         return all(found.get(key) == value for key, value in wanted.items())
