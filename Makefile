@@ -13,7 +13,7 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab test check notebooks navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check notebooks new navigation release bench lock clean models cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -41,6 +41,9 @@ notebooks: env navigation  ## re-execute the notebooks in place and normalise th
 	@$(PYTHON) -m ruff format --quiet notebooks
 	@$(PYTHON) scripts/notebooks.py $(NAME)
 	@$(PYTHON) scripts/navigation.py
+
+new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME=my_notebook TITLE="..." UNIT_TITLE="...")
+	@$(PYTHON) scripts/new.py "$(UNIT)" "$(NAME)" --title "$(TITLE)" --unit-title "$(UNIT_TITLE)"
 
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
