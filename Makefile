@@ -55,7 +55,10 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 	@$(PYTHON) scripts/bench.py
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
-LINT ?= .
+# make has a LINT of its own, the name of a program
+ifeq ($(origin LINT),default)
+LINT := .
+endif
 TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
