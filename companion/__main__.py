@@ -49,6 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     lint.add_argument("file", nargs="+", metavar="FILE", help="a Jenkinsfile; - is the standard input")
     lint.set_defaults(run=_jenkins_lint)
+    check = commands.add_parser(
+        "check",
+        help="what is wrong with a notebook, all at once, each fault with its mend",
+        description="Prints every fault of a notebook with its cell, its rule (CONTRIBUTING.md lists them) and the mend, and "
+        "advice. Exit code 0 when there is no fault (advice is none), 1 when there are some, 2 when a file is no notebook.",
+    )
+    check.add_argument(
+        "notebook", nargs="+", metavar="NOTEBOOK", help="a file, or a notebook's name such as dask_audio"
+    )
+    check.set_defaults(run=_check)
     contents = commands.add_parser("list", help="the book's notebooks with unit, engine and run time")
     contents.set_defaults(run=_list)
     return parser
@@ -74,6 +84,31 @@ def _list(_: argparse.Namespace) -> int:
     rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from companion import check, checkout
+
+    code = 0
+    for name in options.notebook:
+        path = check.find(name)
+        try:
+            found = check.check(path)
+        except check.Unreadable as error:
+            print(error, file=sys.stderr)
+            code = 2
+            continue
+        wrong = sum(not fault.advice for fault in found)
+        hints = f", advice: {len(found) - wrong}" if len(found) > wrong else ""
+        print(f"{checkout.shown(path)}: {_count(wrong, 'fault')}{hints}")
+        for fault in sorted(found, key=lambda fault: fault.advice):
+            print(f"  {'advice: ' if fault.advice else ''}{fault} [{fault.rule}]\n      → {fault.mend}")
+        code = max(code, bool(wrong))
+    return code
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
 
 
 def _jenkins_lint(options: argparse.Namespace) -> int:
