@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Mapping
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -16,6 +15,7 @@ import requests
 
 from companion.engines import Status
 from companion.errors import EngineUnavailable
+from companion.processes import wait
 from companion.processes.server import package_version
 
 VARIABLE = "JENKINS_URL"
@@ -133,16 +133,21 @@ def start(
     if answer.status_code not in (201, 302, 303) or "Location" not in answer.headers:
         reason = {404: "there is no such job", 403: "this user may not start it"}.get(answer.status_code, "it refuses")
         raise EngineUnavailable(f"the job {job!r} was not started: {reason} (status {answer.status_code})")
-    place, end, item = _here(controller, answer.headers["Location"]), time.monotonic() + timeout, {}
-    while time.monotonic() < end:
+    place, item = _here(controller, answer.headers["Location"]), {}
+
+    def begun() -> str | None:
+        nonlocal item
         item = controller.get(place + "api/json").json()
         if item.get("cancelled"):
             raise EngineUnavailable(f"the run of {job!r} was cancelled in the queue")
-        if item.get("executable"):
-            return _here(controller, item["executable"]["url"])
-        time.sleep(0.5)
-    raise EngineUnavailable(
-        f"the run of {job!r} is still in the queue after {timeout:.0f} s: {item.get('why') or 'no reason'}"
+        return _here(controller, item["executable"]["url"]) if item.get("executable") else None
+
+    return wait.until(
+        begun,
+        timeout,
+        f"the run of {job!r} is still in the queue",
+        detail=lambda: item.get("why") or "no reason",
+        pause=0.5,
     )
 
 
@@ -153,13 +158,12 @@ def _here(controller: Controller, url: str) -> str:
 
 def wait_for(controller: Controller, run: str, timeout: float = 7200) -> str:
     """Wait for the end of a run; its result, such as ``SUCCESS`` or ``FAILURE``."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
+
+    def result() -> str | None:
         state = controller.get(_here(controller, run) + "api/json", params={"tree": "building,result"}).json()
-        if not state["building"] and state["result"]:
-            return state["result"]
-        time.sleep(0.5)
-    raise EngineUnavailable(f"{_shown(run)} has not ended after {timeout:.0f} s")
+        return None if state["building"] else state["result"]
+
+    return wait.until(result, timeout, f"{_shown(run)} has not ended", pause=0.5)
 
 
 def probe() -> Status:

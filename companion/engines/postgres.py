@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from companion.engines import Status
 from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
+from companion.processes import environment
 from companion.processes.server import Server, answers, close_with, free_port, is_free, package_version, password
 from companion.workspace import check_free, disk_errors, workspace
 
@@ -231,8 +232,8 @@ def _last(text: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without the variables that PostgreSQL's programs would read."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """What a child may see of this process's: PostgreSQL's programs would read ``PGDATA``, ``PGPORT`` and their like."""
+    return environment.for_child()
 
 
 # PostgreSQL refuses to run as root
