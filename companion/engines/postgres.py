@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from companion.engines import _embedded
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable
+from companion.processes import environment
 from companion.processes.server import Server, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
@@ -246,8 +247,8 @@ def _last(text: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without the variables that PostgreSQL's programs would read."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """What a child may see of this process's: PostgreSQL's programs would read ``PGDATA``, ``PGPORT`` and their like."""
+    return environment.for_child()
 
 
 # PostgreSQL refuses to run as root

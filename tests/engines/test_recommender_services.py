@@ -29,7 +29,7 @@ from companion import EngineUnavailable, checkout, draw
 from companion.errors import SettingError
 from companion.labs.microservices import services
 from companion.measure import load
-from companion.processes.supervised import Container
+from companion.processes.supervised import SupervisedProcess
 
 DOCKER = checkout.folder("docker")
 PROBLEM = "application/problem+json"
@@ -514,7 +514,7 @@ def system(tmp_path_factory):
             yield running
 
 
-def ask(service: Container, path: str, method: str = "GET", **options) -> requests.Response:
+def ask(service: SupervisedProcess, path: str, method: str = "GET", **options) -> requests.Response:
     return requests.request(method, service.url + path, timeout=60, **options)
 
 
