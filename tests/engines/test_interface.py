@@ -318,7 +318,9 @@ if __name__ == "__main__":
     for when, found in (("while it runs", during), ("afterwards", dict(os.environ))):
         changed = {{k: found.get(k) for k in before.keys() | found.keys() if before.get(k) != found.get(k)}}
         assert not changed, (when, changed)
-    assert subprocess.Popen is popen and signal.getsignal(signal.SIGINT) is handler
+    assert subprocess.Popen is popen
+    # PySpark has a handler of its own: an interrupted cell cancels its jobs
+    assert signal.getsignal(signal.SIGINT) is handler or "{name}" == "spark"
     print("the same")
 """
 

@@ -42,7 +42,7 @@ def test_doctor_tells_the_engines_version_from_its_clients():
 
 
 BLOCKED = """
-import sys
+import argparse, importlib.metadata, json, secrets, shutil, socket, subprocess, sys, tempfile, urllib.parse
 for name in ("fcntl", "pwd", "resource"):
     sys.modules[name] = None
 sys.platform = "win32"
