@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from companion import book, checkout
+from companion import book, checkout, engines
 
 NOTEBOOKS = checkout.folder("notebooks")
 CELL_TIMEOUT_SECONDS = 300
@@ -25,26 +25,12 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 #: what a run adds to its names on a server (companion/this_run.py)
 _THIS_RUN = re.compile(r"_\d+_[0-9a-f]{8}\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-#: outputs are those of the embedded engines, whatever the maintainer's shell points at
-_LIVE = [
-    "DASK_SCHEDULER_ADDRESS",
-    "SPARK_REMOTE",
-    "SPARK_MASTER",
-    "REDIS_URL",
-    "DATABASE_URL",
-    "AWS_ENDPOINT_URL",
-    "COMPANION_REAL_AWS",
-    "DOCKER_HOST",
-    "KUBECONFIG",
-    "PROMETHEUS_URL",
-    "PROMETHEUS_FILE_SD",
-    "JENKINS_URL",
-]
 
 
 def execute(notebook: NotebookNode, folder: Path) -> float:
     """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took."""
-    env = {name: value for name, value in os.environ.items() if name not in _LIVE}
+    # outputs are those of the embedded engines, whatever the maintainer's shell points at
+    env = {name: value for name, value in os.environ.items() if name not in engines.VARIABLES}
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,

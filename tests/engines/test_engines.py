@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
@@ -24,9 +25,10 @@ def test_probe_starts_nothing_and_names_every_engine():
 
 @pytest.mark.parametrize("name", engines.NAMES)
 def test_every_engine_has_the_two_functions(name):
-    module = __import__(f"companion.engines.{name}", fromlist=["connect"])
-    assert callable(module.connect) and callable(module.probe)
-    assert module.connect.__doc__ and module.probe.__doc__
+    module = import_module(f"companion.engines.{name}")
+    connect = module.interpreter if name == "litert" else module.connect
+    assert callable(connect) and callable(module.probe)
+    assert connect.__doc__ and module.probe.__doc__
 
 
 # Redis stands for every engine that is a server process of its own.

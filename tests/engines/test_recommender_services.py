@@ -29,7 +29,7 @@ from companion import EngineUnavailable, checkout, draw
 from companion.errors import SettingError
 from companion.labs.microservices import services
 from companion.measure import load
-from companion.processes.supervised import Container
+from companion.processes.supervised import SupervisedProcess
 
 DOCKER = checkout.folder("docker")
 PROBLEM = "application/problem+json"
@@ -465,14 +465,14 @@ def test_an_open_loop_waits_for_nobody_and_a_closed_one_does():
     gate = threading.Event()
     threading.Timer(0.5, gate.set).start()
     held = load.open_loop(lambda: gate.wait(10), 50, 0.4, seed=1, warm_up=0)
-    assert len(held.due) > 5 and held.failures == 0
+    assert len(held.due) > 5 and held.failed == 0
     assert held.latency.max() > held.latency.min() and (held.due + held.latency).min() > 0.4
-    one = load.closed_loop(lambda: time.sleep(0.2) or True, 1, 0.3, warm_up=0)
+    one = load.closed_loop(lambda: time.sleep(0.2) or True, 0.3, threads=1, warm_up=0)
     assert len(one.due) <= 2
-    assert load.closed_loop(lambda: 1 / 0, 2, 0.05, warm_up=0).failures > 0
+    assert load.closed_loop(lambda: 1 / 0, 0.05, threads=2, warm_up=0).failed > 0
 
 
-@pytest.mark.parametrize("bad", [{"rate": 0}, {"seconds": -1}, {"senders": 0}])
+@pytest.mark.parametrize("bad", [{"rate": 0}, {"seconds": -1}, {"threads": 0}])
 def test_a_load_that_is_none_is_refused(bad):
     with pytest.raises(SettingError, match=next(iter(bad))):
         load.open_loop(bool, **{"rate": 1, "seconds": 1, **bad})
@@ -514,7 +514,7 @@ def system(tmp_path_factory):
             yield running
 
 
-def ask(service: Container, path: str, method: str = "GET", **options) -> requests.Response:
+def ask(service: SupervisedProcess, path: str, method: str = "GET", **options) -> requests.Response:
     return requests.request(method, service.url + path, timeout=60, **options)
 
 

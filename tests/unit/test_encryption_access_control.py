@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
-from companion import DatasetError, this_run
+from companion import SettingError, this_run
 from companion.configs import sql
 from companion.datasets import clinic
 from companion.engines import guest
@@ -26,7 +26,7 @@ def test_records_are_the_same_for_the_same_seed_and_nobody_twice():
 
 @pytest.mark.parametrize("patients", [0, 90_001])
 def test_a_nonsense_number_of_patients_is_told(patients):
-    with pytest.raises(DatasetError, match=f"from 1 to 90000, got {patients}"):
+    with pytest.raises(SettingError, match=f"from 1 to 90000, got {patients}"):
         clinic.records(patients)
 
 
