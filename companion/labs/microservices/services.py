@@ -134,7 +134,7 @@ class Recommender:
         from recommender.catalogue.load import load
         from recommender.features.store import RedisStore
 
-        self._refuse_what_is_not_ours()
+        self._refuse_existing_names()
         self._filled, secret = True, password()
         load(self.database, rows, secret, self._role)
         info = self.database.info
@@ -175,7 +175,7 @@ class Recommender:
             for key in self.store.scan_iter("features:*", count=1000):
                 self.store.delete(key)
 
-    def _refuse_what_is_not_ours(self) -> None:
+    def _refuse_existing_names(self) -> None:
         """On a server of the reader's own these names may hold the reader's own data."""
         if self.database.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'catalogue'").fetchone():
             raise EngineUnavailable(
