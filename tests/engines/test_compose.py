@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from containers import DOCKER, ROOT, SERVICES, connected, wanting
+from containers import DOCKER, ROOT, SERVICES, connected, skip_or_fail
 from processes import until
 
 from companion import EngineUnavailable
@@ -109,7 +109,7 @@ def nginx(into: Path, folder: Path) -> None:
         if not subprocess.run(["apt-get", "download", "-qq", "nginx"], cwd=folder, capture_output=True).returncode:
             break
     else:
-        wanting("Debian's nginx can't be had: apt-get download nginx")
+        skip_or_fail("Debian's nginx can't be had: apt-get download nginx")
     subprocess.run(["dpkg", "-x", str(next(folder.glob("nginx_*.deb"))), str(folder / "nginx")], check=True)
     shutil.copytree(folder / "nginx" / "usr" / "sbin", into / "usr" / "sbin")
 
@@ -192,7 +192,7 @@ def up(client, stand_in):
         shutil.which("docker-compose") is None
         and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
     ):
-        wanting("no compose: Debian: apt-get install docker-compose")
+        skip_or_fail("no compose: Debian: apt-get install docker-compose")
     for name in SERVICES:
         if not (DOCKER / name / "model" / "manifest.json").is_file():
             subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, cwd=ROOT)
@@ -272,7 +272,7 @@ def test_compose_starts_nothing_without_passwords(client):
     bare = {name: value for name, value in os.environ.items() if name not in ("REDIS_PASSWORD", "POSTGRES_PASSWORD")}
     plugin = not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
     if not plugin and shutil.which("docker-compose") is None:
-        wanting("no compose: Debian: apt-get install docker-compose")
+        skip_or_fail("no compose: Debian: apt-get install docker-compose")
     command = [*(["docker", "compose"] if plugin else ["docker-compose"]), "-p", "companion-test-bare"]
     done = subprocess.run(
         [*command, "-f", DOCKER / "compose.yaml", "up", "-d"], env=bare, capture_output=True, text=True
