@@ -13,7 +13,7 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab test check notebooks navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check notebooks new navigation release bench lock clean models cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -42,6 +42,9 @@ notebooks: env navigation  ## re-execute the notebooks in place and normalise th
 	@$(PYTHON) scripts/notebooks.py $(NAME)
 	@$(PYTHON) scripts/navigation.py
 
+new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME=my_notebook TITLE="..." UNIT_TITLE="...")
+	@$(PYTHON) scripts/new.py "$(UNIT)" "$(NAME)" --title "$(TITLE)" --unit-title "$(UNIT_TITLE)"
+
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
 
@@ -52,7 +55,10 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 	@$(PYTHON) scripts/bench.py
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
-LINT ?= .
+# make has a LINT of its own, the name of a program
+ifeq ($(origin LINT),default)
+LINT := .
+endif
 TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
