@@ -125,7 +125,11 @@ def test_no_file_names_a_registry_a_machine_or_a_secret():
         if path.resolve() == Path(__file__).resolve():
             continue  # it holds the patterns
         text = path.read_text(encoding="utf-8", errors="ignore")
-        found += [f"{path.name}: {m[0]}" for pattern in (REGISTRY, *scan.SECRETS.values(), home) if (m := pattern.search(text))]
+        found += [
+            f"{path.name}: {m[0]}"
+            for pattern in (REGISTRY, *scan.SECRETS.values(), home)
+            if (m := pattern.search(text))
+        ]
     assert found == []
 
 
