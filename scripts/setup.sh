@@ -31,9 +31,11 @@ make_venv() { # FOLDER PYTHON
 Debian/Ubuntu, as root: apt-get install python3-venv (for another Python than the system's: python$WANTED-venv)"; }
 }
 
-install_uv() { # FOLDER: uv at its locked version and hash, by plain pip
+install_uv() { # FOLDER: uv at its locked version and hash, by plain pip; its wheel is kept, for a folder that is moved
   awk '/^uv==/{on=1} on{print} on&&!/\\$/{exit}' requirements.lock > "$1/uv.lock"
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1/uv.lock" ||
+  pip() { "$1/bin/python" -m pip "$2" --quiet --disable-pip-version-check --require-hashes -r "$1/uv.lock" $3; }
+  pip "$1" install "--no-index --find-links .cache/wheels" 2>/dev/null && return
+  pip "$1" download "--dest .cache/wheels" && pip "$1" install "--no-index --find-links .cache/wheels" ||
     fail "uv could not be installed. The first run needs the network (a package registry); later ones don't."
 }
 

@@ -110,5 +110,5 @@ def test_whatever_it_is_made_of_makes_it_anew(clone, tmp_path):
 
 def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "check", "notebooks", "release", "bench", "clean"):
+    for target in ("lab", "test", "check", "new", "notebooks", "release", "bench", "clean"):
         assert f"make {target} " in listed
