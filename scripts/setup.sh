@@ -59,7 +59,9 @@ fi
 rm -f .venv/companion.stamp
 [ -x .venv/bin/uv ] || install_uv .venv
 say "installing the locked packages (the first time takes a few minutes)"
-.venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock ||
+# out of .cache alone where it has them all: uv would ask the registry about each package again
+sync() { .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock "$@"; }
+sync --offline 2>/dev/null || sync ||
   fail "the locked packages could not be installed. The first run needs the network; run it again to go on where it stopped."
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --offline --python .venv/bin/python -e . || fail "the package itself could not be installed."
 mkdir -p .venv/share/jupyter/lab/settings
