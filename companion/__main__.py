@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from companion import __version__, book, engines
+from companion import __version__, book
+from companion.errors import ON_WINDOWS
+
+if TYPE_CHECKING:
+    from companion import engines
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code (0 well, 1 an engine is missing, 2 a wrong call)."""
+    """Run the command; returns its exit code (0 well, 1 an engine is missing, 2 a wrong call or a system that can't run it)."""
+    if sys.platform == "win32":
+        print(ON_WINDOWS, file=sys.stderr)
+        return 2
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code: int = options.run(options)
+        return code
     except BrokenPipeError:  # the reader's `head` has seen enough
         sys.stderr.close()
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
+    from companion import engines
+
     parser = argparse.ArgumentParser(prog="companion", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     doctor = commands.add_parser(
         "doctor",
         help="which engines are embedded, live or missing here",
-        description="A table of the engines. Exit code 1 when one that the book needs is missing, or one that you name.",
+        description="A table of the engines: which version each has, and which the Python package that speaks to it. Exit code 1 when one that the book needs is missing, or one that you name.",
     )
     doctor.add_argument("engine", nargs="*", choices=engines.NAMES, metavar="ENGINE", help=", ".join(engines.NAMES))
     doctor.set_defaults(run=_doctor)
@@ -53,8 +65,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from companion import engines
+
     found = engines.probe(tuple(options.engine) or engines.NAMES)
-    _print_table(("engine", "state", "version", "where, or how to get it"), [_row(s) for s in found])
+    _print_table(("engine", "state", "version", "client", "where, or how to get it"), [_row(s) for s in found])
     missing = [s.engine for s in found if s.mode == "missing" and (options.engine or not s.optional)]
     if missing:
         print(f"\nmissing: {', '.join(missing)}")
@@ -63,7 +77,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _row(status: engines.Status) -> tuple[str, ...]:
     mode = "missing (optional)" if status.mode == "missing" and status.optional else status.mode
-    return status.engine, mode, status.version, status.detail
+    return status.engine, mode, status.version, status.client, status.detail
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -117,7 +131,7 @@ def _jenkins_lint(options: argparse.Namespace) -> int:
     return code
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head) - 1)]
     for row in (head, *rows):
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))

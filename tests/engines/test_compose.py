@@ -183,7 +183,7 @@ def up(client, stand_in):
         wanting("no compose: Debian: apt-get install docker-compose")
     for name in SERVICES:
         if not (DOCKER / name / "model" / "manifest.json").is_file():
-            subprocess.run([sys.executable, str(DOCKER / name / "train.py")], check=True, cwd=ROOT)
+            subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, cwd=ROOT)
     project = f"companion-test-{uuid.uuid4().hex[:8]}"
     env = {name: str(free_port()) for name in PORTS}
     env |= {

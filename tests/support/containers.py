@@ -49,5 +49,6 @@ def with_models(folder: Path) -> Path:
         sources = [*shared, DOCKER / name / "train.py", DOCKER / name / "service.py"]
         if manifest.is_file() and manifest.stat().st_mtime > max(s.stat().st_mtime for s in sources if s.is_file()):
             continue
-        subprocess.run([sys.executable, str(folder / name / "train.py")], check=True, capture_output=True, cwd=ROOT)
+        env = {**os.environ, "PYTHONPATH": str(folder)}  # the copy's own packages
+        subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, capture_output=True, cwd=ROOT, env=env)
     return folder

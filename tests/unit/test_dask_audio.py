@@ -13,7 +13,7 @@ import pytest
 from conftest import NOTEBOOKS
 from processes import assert_gone, new_mark, until
 
-from companion import DatasetError, WorkspaceError
+from companion import DatasetError, SettingError, WorkspaceError
 from companion.book import chapter
 from companion.datasets import audio
 from companion.processes.server import answers, free_port
@@ -94,7 +94,7 @@ def test_another_format_is_named(tmp_path):
 
 
 def test_a_wrong_kind_is_named(tmp_path):
-    with pytest.raises(DatasetError, match="no kind of sound 'whale'; there are: bird, chirp, engine, speech"):
+    with pytest.raises(SettingError, match="no kind of sound 'whale'; there are: bird, chirp, engine, speech"):
         audio.write_corpus(tmp_path, clips=1, kinds=("whale",))
 
 

@@ -7,20 +7,19 @@ with this kernel. The image of ``docker/recommender/Dockerfile`` runs the same c
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import secrets
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from companion import checkout
-from companion.engines import postgres, redis
-from companion.errors import EngineUnavailable, SettingError
-from companion.processes import supervised as container
+from companion import checkout, this_run
+from companion.engines import guest, postgres, redis
+from companion.errors import SettingError
+from companion.processes import supervised, wait
 from companion.processes.server import password
-from companion.processes.supervised import Container
+from companion.processes.supervised import SupervisedProcess
 from companion.workspace import workspace
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 NAMES = ("catalogue", "features", "ranking")
 _START_SECONDS = 60.0
+_systems = itertools.count(1)
 
 
 def products(goods: pd.DataFrame, events: pd.DataFrame) -> list[tuple[int, str, int, int]]:
@@ -56,26 +56,26 @@ class Recommender:
     """The three services, running. ``start`` them with :func:`recommender`.
 
     Attributes:
-        catalogue, features, ranking: each a :class:`companion.processes.supervised.Container`, with its ``url``.
+        catalogue, features, ranking: each a :class:`companion.processes.supervised.SupervisedProcess`, with its ``url``.
         token: what the services show each other.
-        database, store: the engines' own clients, as the owner of each.
+        database, store: the engines' own clients, as the owner of each; the search path leads to the schema.
+        schema, prefix: the catalogue's schema, and how the keys of the features begin; both are this run's own.
     """
 
-    catalogue: Container
-    features: Container
-    ranking: Container
+    catalogue: SupervisedProcess
+    features: SupervisedProcess
+    ranking: SupervisedProcess
 
     def __init__(self, database: psycopg.Connection, store: Redis):
         self.database, self.store, self.token = database, store, password()
         self.folder = workspace("services")
-        self._role = f"catalogue_{secrets.token_hex(4)}"
-        self._running: list[Container] = []
-        self._filled = False
+        self.schema = self.prefix = "none yet"
+        self._running: list[SupervisedProcess] = []
         self._addresses: dict[str, str] = {}
 
     def start(
         self, name: str, *, workers: int = 1, threads: int = 4, restart: bool = True, **settings: float
-    ) -> Container:
+    ) -> SupervisedProcess:
         """Start one more instance of a service, and wait until it is ready.
 
         Args:
@@ -104,11 +104,13 @@ class Recommender:
         found = [json.loads(line) for line in lines if line.startswith('{"log": ') and line.endswith("}")]
         return sorted(found, key=lambda line: line.get("start", 0.0))
 
-    def _launch(self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]) -> Container:
+    def _launch(
+        self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]
+    ) -> SupervisedProcess:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
         folder = self.folder / f"{name}-{len(self._running)}"
-        service = container.run(
+        service = supervised.run(
             folder,
             checkout.folder("docker/recommender"),
             restart=restart,
@@ -120,6 +122,7 @@ class Recommender:
                 "SERVICE_DRAIN_SECONDS": "1",
                 "SERVICE_LOG_LEVEL": "warning",
                 "SERVICE_ACCESS_LOG": str(folder / "access.log"),
+                "FEATURES_PREFIX": self.prefix,
                 **self.environment(name),
                 **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},
             },
@@ -130,60 +133,46 @@ class Recommender:
     def _begin(
         self, rows: Iterable[tuple[int, str, int, int]], history: Iterable[tuple[int, int]], workers: int, ranking: dict
     ) -> None:
+        self._fill(rows, history)
+        # all at once: none of them needs another to start
+        self.catalogue = self._launch("catalogue", workers, 4, True, {})
+        self.features = self._launch("features", workers, 4, True, {})
+        self._addresses |= {"CATALOGUE_URL": self.catalogue.url, "FEATURES_URL": self.features.url}
+        self.ranking = self._launch("ranking", workers, 4, True, ranking)
+        for name, service in zip(NAMES, (self.catalogue, self.features, self.ranking), strict=True):
+            _wait_until_ready(name, service)
+
+    def _fill(self, rows: Iterable[tuple[int, str, int, int]], history: Iterable[tuple[int, int]]) -> None:
+        """Bring the data: under names of this run, since the servers may be the reader's own."""
         from recommender.catalogue.load import load
         from recommender.features.store import RedisStore
 
-        self._refuse_what_is_not_ours()
-        self._filled, secret = True, password()
-        load(self.database, rows, secret, self._role)
+        number, secret = next(_systems), password()
+        self.schema = guest.schema(self.database, f"catalogue_{number}", roles=[f"catalogue_{number}"])
+        self.prefix = guest.prefix(self.store, f"features_{number}")
+        role = this_run.name(f"catalogue_{number}")
+        load(self.database, rows, secret, role, self.schema)
         info = self.database.info
         host = f"[{info.host}]" if ":" in info.host else info.host
-        self._addresses["CATALOGUE_DATABASE_URL"] = (
-            f"postgresql://{self._role}:{secret}@{host}:{info.port}/{info.dbname}"
-        )
+        self._addresses["CATALOGUE_DATABASE_URL"] = f"postgresql://{role}:{secret}@{host}:{info.port}/{info.dbname}"
         self._addresses["FEATURES_REDIS_URL"] = _address(self.store)
-        RedisStore(self._addresses["FEATURES_REDIS_URL"], 10, 1, 1).fill(history)
-        for name in NAMES:  # all at once: none of them needs another to start
-            service = self._launch(name, workers, 4, True, ranking if name == "ranking" else {})
-            setattr(self, name, service)
-            self._addresses[f"{name.upper()}_URL"] = service.url
-        for name in NAMES:
-            _wait_until_ready(name, getattr(self, name))
+        RedisStore(self._addresses["FEATURES_REDIS_URL"], 10, 1, 1, self.prefix).fill(history)
 
     def stop(self) -> None:
         """End the services, take their data away, and end the engines that were started for them; twice does nothing."""
-        with ThreadPoolExecutor(8) as together:
-            list(together.map(Container.remove, self._running))
-        self._running.clear()
-        if self._filled:
-            self._filled = False
-            self._empty()
-        self.database.close()
-        self.store.close()
-
-    def _empty(self) -> None:
-        """Take away what ``_begin`` has brought; an engine that is gone has taken it along."""
-        from psycopg import Error
-        from psycopg.sql import SQL, Identifier
+        import psycopg
         from redis import RedisError
 
-        with contextlib.suppress(Error):
-            self.database.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
-            self.database.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(self._role)))
+        with ThreadPoolExecutor(8) as together:
+            list(together.map(SupervisedProcess.remove, self._running))
+        self._running.clear()
+        # an engine that is gone has taken them along
+        with contextlib.suppress(psycopg.Error):
+            guest.leave(self.database, self.schema)
         with contextlib.suppress(RedisError):
-            for key in self.store.scan_iter("features:*", count=1000):
-                self.store.delete(key)
-
-    def _refuse_what_is_not_ours(self) -> None:
-        """On a server of the reader's own these names may hold the reader's own data."""
-        if self.database.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'catalogue'").fetchone():
-            raise EngineUnavailable(
-                f"the database in {postgres.VARIABLE} already has a schema 'catalogue'. Name another database, or drop it."
-            )
-        if next(self.store.scan_iter("features:*", count=1000), None) is not None:
-            raise EngineUnavailable(
-                f"the Redis in {redis.VARIABLE} already has keys that begin with 'features:'. Name another one, or delete them."
-            )
+            guest.leave(self.store, self.prefix)
+        self.database.close()
+        self.store.close()
 
     def __enter__(self) -> Recommender:
         return self
@@ -210,19 +199,15 @@ def recommender(
     Raises:
         EngineUnavailable: an engine or a service did not start; the message says why.
     """
-    database, store = postgres.connect(autocommit=True), None
-    try:
+    with contextlib.ExitStack() as undo:
+        database = postgres.connect(autocommit=True)
+        undo.callback(database.close)
         store = redis.connect()
+        undo.callback(store.close)
         system = Recommender(database, store)
-        try:
-            system._begin(rows, history, workers, ranking)
-        except BaseException:
-            system.stop()
-            raise
-    except BaseException:
-        if store is None:
-            database.close()
-        raise
+        undo.callback(system.stop)
+        system._begin(rows, history, workers, ranking)
+        undo.pop_all()
     return system
 
 
@@ -236,20 +221,31 @@ def _address(client: Redis) -> str:
     return f"{scheme}://{who}{kept.get('host', 'localhost')}:{kept.get('port', 6379)}/{kept.get('db') or 0}"
 
 
-def _wait_until_ready(name: str, service: Container) -> None:
+def _wait_until_ready(name: str, service: SupervisedProcess) -> None:
     import requests
 
-    end, why = time.monotonic() + _START_SECONDS, ""
-    while time.monotonic() < end:
+    why = ""
+
+    def ready() -> bool:
+        nonlocal why
         try:
             reply = requests.get(f"{service.url}/readyz", timeout=2)
-            if reply.ok:
-                return
-            why = reply.json().get("detail", "")
+            why = "" if reply.ok else reply.json().get("detail", "")
         except (requests.RequestException, ValueError):
-            time.sleep(0.05)
-        if service._state()["restarts"] >= 2:  # it ends again and again: waiting won't help
-            break
-    tail = [line for line in service.logs().decode(errors="replace").splitlines() if line.strip()][-3:]
-    service.remove()
-    raise EngineUnavailable(f"the service {name} did not get ready: {why or chr(10).join(tail)}")
+            return False
+        return reply.ok
+
+    def known() -> str:
+        return why or wait.telling_line(service.logs().decode(errors="replace"))
+
+    try:
+        wait.until(
+            ready,
+            _START_SECONDS,
+            f"the service {name} did not get ready",
+            over=lambda: "it ends again and again" if service.restarts >= 2 else None,
+            detail=known,
+        )
+    except wait.WaitError:
+        service.remove()
+        raise

@@ -13,8 +13,8 @@ from recommender.common.client import Refused, Unavailable
 from recommender.features.api import KINDS, Accepted, Key
 from recommender.ranking.model import rank
 from recommender.ranking.neighbours import PER_AISLE, Kitchen
-from serving.app import problems
 from serving.fields import Strict, Text, Whole
+from serving.web import problems
 
 MOST_ID = 2**31 - 1
 

@@ -33,7 +33,8 @@ class Kitchen:
     def __init__(self, catalogue: Neighbour, features: Neighbour, parallel: bool):
         self.catalogue, self.features = catalogue, features
         self._last: tuple[float, Mapping[str, Any]] | None = None
-        self._parallel, self._pool, self._lock = parallel, None, threading.Lock()
+        self._parallel, self._lock = parallel, threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
 
     def gather(self, customer: int) -> Ingredients:
         """Both questions; neither needs the other's answer."""
