@@ -73,16 +73,42 @@ def test_without_a_network_it_says_so(clone, tmp_path):
     assert "The first run needs the network" in done.stderr
 
 
+def stamp(folder: Path) -> str:
+    """What set-up leaves in .venv/companion.stamp when it has made the environment of a checkout."""
+    files = "requirements.lock pyproject.toml scripts/setup.sh scripts/lab_overrides.json"
+    script = f"{{ pwd; cat {files}; }} | cksum"
+    return subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
 def test_nothing_changed_means_nothing_done():
-    if not (ROOT / ".venv" / "companion.stamp").exists():
-        pytest.skip("the environment was not made by make env")
-    before = os.stat(ROOT / ".venv" / "companion.stamp").st_mtime_ns
+    """On the real environment; only where it is up to date, for a test that makes it anew takes it from its neighbours."""
+    made = ROOT / ".venv" / "companion.stamp"
+    if not made.exists() or made.read_text() != stamp(ROOT):
+        pytest.skip("the environment was not made by make env, or not from these files")
+    before = os.stat(made).st_mtime_ns
     done = subprocess.run([str(ROOT / "scripts" / "setup.sh")], capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert os.stat(ROOT / ".venv" / "companion.stamp").st_mtime_ns == before
+    assert os.stat(made).st_mtime_ns == before
+
+
+def test_whatever_it_is_made_of_makes_it_anew(clone, tmp_path):
+    """No Python is to be had here, so that every start of work shows."""
+    bin_ = programs(tmp_path / "bin")
+    (clone / ".venv").mkdir()
+    made = clone / ".venv" / "companion.stamp"
+    made.write_text(stamp(clone))
+    assert setup(clone, bin_).returncode == 0, "nothing changed"
+    for name in ("requirements.lock", "pyproject.toml", "scripts/setup.sh", "scripts/lab_overrides.json"):
+        text = (clone / name).read_text()
+        (clone / name).write_text(text + "\n")
+        assert "no Python found" in setup(clone, bin_).stderr, name
+        (clone / name).write_text(text)
+    assert setup(clone, bin_).returncode == 0, "changed back"
+    moved = clone.rename(tmp_path / "elsewhere")
+    assert "no Python found" in setup(moved, bin_).stderr
 
 
 def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "check", "notebooks", "release", "bench", "clean"):
+    for target in ("lab", "test", "check", "new", "notebooks", "release", "bench", "clean"):
         assert f"make {target} " in listed
