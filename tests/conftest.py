@@ -4,10 +4,10 @@ import os
 import sys
 
 import pytest
-from harness import order, signals
+from harness import choice, order, signals
 from harness.report import Report
 
-from companion import book, engines
+from companion import book, checkout, engines
 from companion.workspace import root as workspace_root
 
 NOTEBOOKS = book.folder()
@@ -21,12 +21,17 @@ def missing_engines(names: tuple[str, ...]) -> list[str]:
     return [f"{s.engine}: {s.detail}" for s in engines.probe(names) if s.mode == "missing"]
 
 
+def pytest_addoption(parser):
+    choice.add_options(parser)
+
+
 def pytest_configure(config):
     signals.hear_interrupts()
     # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     config.pluginmanager.register(Report(config, workspace_root() / "runs.json"), "harness-report")
+    config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
 
 
 def pytest_collection_modifyitems(items):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import missing_engines
 from harness import chapters, grading
+from processes import shared_memory, until
 
 from companion import book
-from processes import shared_memory, until
 
 ANSWERS = Path(__file__).parent / "answers"
 BLANK = "raise NotImplementedError()"

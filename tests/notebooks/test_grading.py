@@ -79,4 +79,3 @@ def test_the_source_earns_every_automatic_point_and_a_blank_copy_none(chapter, r
         earned = sum(step.points for step, error in zip(todo, done["errors"], strict=True) if not error)
         assert earned == due, (what, [error["trace"] for error in done["errors"] if error])
         assert due == 0 or done["leaked"] == [], "shared memory is left by the book's own solutions"
-

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import types
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import NOTEBOOKS
-from processes import assert_gone, marked, new_mark
+from processes import assert_gone, marked, new_mark, until
 
 from companion import DatasetError
 from companion.datasets import fraud
@@ -424,9 +423,6 @@ def test_a_worker_runs_what_main_defines_and_ends_when_its_parent_is_killed(tmp_
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
     ) as parent:
         assert parent.stdout.readline() == b"15 1\n"
-        deadline = time.monotonic() + 60
-        while not ready.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert ready.exists() and len(marked(mark)) >= 2, "the worker is there"
+        assert until(ready.exists) and len(marked(mark)) >= 2, "the worker is there"
         parent.kill()
     assert_gone(mark)

@@ -13,9 +13,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from watch import Watch
+
 from companion.book import Chapter
 from harness import chapters
-from watch import Watch
 
 PROGRAM = Path(__file__).with_name("grading_process.py")
 #: nbgrader's own limit is 300 s a cell; an answer takes a few seconds where nothing else runs
@@ -44,7 +45,13 @@ class GradingProcess:
     """
 
     def __init__(
-        self, name: str, setup: list[str], folder: Path, env: dict[str, str], log: Path, answer_seconds: float = ANSWER_SECONDS
+        self,
+        name: str,
+        setup: list[str],
+        folder: Path,
+        env: dict[str, str],
+        log: Path,
+        answer_seconds: float = ANSWER_SECONDS,
     ):
         self.name, self.log, self.answer_seconds = name, log, answer_seconds
         incoming, self._requests = os.pipe()
@@ -99,7 +106,9 @@ class GradingProcess:
                 if new:
                     continue
             if not self.alive:
-                raise AssertionError(f"{self.name}, {what}: ended its process ({self.process.returncode})\n{self.said()}")
+                raise AssertionError(
+                    f"{self.name}, {what}: ended its process ({self.process.returncode})\n{self.said()}"
+                )
             if time.monotonic() > end:
                 self.kill()
                 raise Hanging(f"{self.name}, {what}: no end after {seconds:g} s\n{self.said()}")
@@ -113,7 +122,9 @@ class GradingProcess:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise Hanging(f"{self.name}: the process did not end by itself after {END_SECONDS} s\n{self.said()}") from None
+            raise Hanging(
+                f"{self.name}: the process did not end by itself after {END_SECONDS} s\n{self.said()}"
+            ) from None
 
     def kill(self) -> None:
         """End it and what shares its session, at once."""

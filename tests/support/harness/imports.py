@@ -40,7 +40,11 @@ def without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body[0] = ast.Pass()
     return tree
 
@@ -61,9 +65,21 @@ def uses(source: str, package: str = "") -> Uses:
             found.imports |= {f"{base}.{alias.name}" for alias in node.names} | {base}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             _from_text(node.value, found)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and _is_text(node.right):
+            found.texts.add(f"{node.right.value}/")
+        elif isinstance(node, ast.Call) and node.args and _is_text(node.args[0]) and _called(node) == "folder":
+            found.texts.add(f"{node.args[0].value}/")
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             found.names.add(f"{node.value.id}.{node.attr}")
     return found
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
@@ -110,7 +126,11 @@ class Project:
                     continue
                 below = path[len(prefix) : -len(".py")]
                 first = below.split("/")[0]
-                if first in packages if packages else ("/" not in below or f"{prefix}{first}/__init__.py" in self.files):
+                if (
+                    first in packages
+                    if packages
+                    else ("/" not in below or f"{prefix}{first}/__init__.py" in self.files)
+                ):
                     found.setdefault(below.removesuffix("/__init__").replace("/", "."), path)
         return found
 
@@ -124,7 +144,9 @@ class Project:
             if path.endswith(".ipynb"):
                 cells = code_of((self.root / path).read_text(encoding="utf-8"))
                 parts = [uses(cell) for cell in cells]
-                self._uses[path] = Uses(*(set().union(*(getattr(p, f) for p in parts)) for f in ("imports", "texts", "names")))
+                self._uses[path] = Uses(
+                    *(set().union(*(getattr(p, f) for p in parts)) for f in ("imports", "texts", "names"))
+                )
             else:
                 package = path.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
                 if not path.endswith("/__init__.py"):
@@ -156,13 +178,16 @@ class Project:
         return self._closures[path]
 
     def names_file(self, path: str, file: str) -> bool:
-        """Whether a source names a file: by its name, by a path, or by a folder that it lies in (not the first one alone, when deep)."""
+        """Whether a source names a file: by its name, by its path, or by a folder that it lies in.
+
+        The word alone is no folder (``docker`` is an engine's name as well): it has to be asked of ``folder()``, or joined to a path.
+        """
         texts = self.uses(path).texts
         name = file.rpartition("/")[2]
-        folders = ["/".join(file.split("/")[:n]) for n in range(1, file.count("/") + 1)]
-        return any(
-            text == name or text.endswith(f"/{name}") or text.strip("./") in folders for text in texts
-        )
+        parts = file.split("/")
+        above = {"/".join(parts[:n]) for n in range(1, len(parts)) if parts[0] != "notebooks"}
+        folders = {f"{folder}/" for folder in above} | {folder for folder in above if "/" in folder}
+        return any(text == name or text.endswith(f"/{name}") or text.removeprefix("./") in folders for text in texts)
 
 
 def code_of(notebook: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 
@@ -58,6 +59,15 @@ class Kernel:
             return self.process.children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def busiest_child(self) -> float:
+        """The processor seconds of the one that has computed most."""
+        spent = [0.0]
+        for process in self.children():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent.append(times.user + times.system)
+        return max(spent)
 
     def processor_seconds(self) -> float:
         """Spent by the kernel and by all that it has started and that lives."""

@@ -53,7 +53,7 @@ def group(nodeid: str) -> str:
 @cache
 def weight(nodeid: str) -> float:
     """About how many seconds the group of this test takes."""
-    path, name = _parts(nodeid)
+    _path, name = _parts(nodeid)
     chapter = chapter_of(nodeid)
     if chapter and name in _PER_NOTEBOOK:
         _, share, least = _PER_NOTEBOOK[name]

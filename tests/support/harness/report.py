@@ -42,7 +42,10 @@ def processor_seconds() -> float:
 def table(rows: list[tuple[str, ...]]) -> list[str]:
     """Lines with the first column to the left and the others to the right."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    return ["  ".join(c.ljust(w) if n == 0 else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
+    return [
+        "  ".join(c.ljust(w) if n == 0 else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
 
 
 class Report:

@@ -79,7 +79,9 @@ class Selection:
 
 def tests_of(project: Project) -> list[str]:
     """The files of tests."""
-    return [p for p in project.files if p.rpartition("/")[2].startswith("test_") and p.endswith(".py") and "tests/" in p]
+    return [
+        p for p in project.files if p.rpartition("/")[2].startswith("test_") and p.endswith(".py") and "tests/" in p
+    ]
 
 
 def about(names: list[str], project: Project) -> Selection:
@@ -107,7 +109,10 @@ def own_modules(entry: Chapter, project: Project) -> set[str]:
     """The engines, data sets and other modules that the notebook's cells import themselves, without packages around them."""
     found = project.imported(f"notebooks/{entry.file}")
     ground = {f"companion/{name}.py" for name in ("errors", "quiet", "workspace", "draw", "book", "checkout")}
-    return {path for path in found if not path.endswith("__init__.py")} - ground
+    rooms = {
+        path for path in found if path.endswith("/__init__.py") and path.count("/") <= 2
+    }  # companion/engines/, not .../dask/
+    return found - ground - rooms
 
 
 def touched_by(changes: dict[str, str | None], project: Project) -> Selection:
@@ -161,7 +166,12 @@ def _counts(path: str, old: str | None, project: Project, chosen: Selection) -> 
                     chosen.rules_only.add(entry.name)
                 return bool(old is None or code_of(old) != code_of(new))
         return True
-    if path.endswith(".py") and old is not None and here and same_code(old, (project.root / path).read_text(encoding="utf-8")):
+    if (
+        path.endswith(".py")
+        and old is not None
+        and here
+        and same_code(old, (project.root / path).read_text(encoding="utf-8"))
+    ):
         chosen.uncounted.append(path)
         return False
     return True
@@ -179,6 +189,9 @@ def cells_that_run(notebook: str) -> list[tuple]:
 
 def _reaches(source: str, changed: str, project: Project) -> bool:
     closure = project.closure(source)
+    # a test that goes through all files of the checkout
+    if "ls-files" in project.uses(source).texts and not source.endswith(".ipynb"):
+        return True
     return changed in closure or any(project.names_file(path, changed) for path in closure)
 
 
