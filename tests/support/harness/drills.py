@@ -54,7 +54,8 @@ def choose(known: dict[Chapter, frozenset[str]]) -> dict[Chapter, tuple[str, ...
         if covered := [c for c in found if c in users[kind]]:
             found[covered[0]].append(kind)
             continue
-        shortest = min(users[kind], key=lambda c: (chapters.seconds(c), c.name))
+        # the start page shows an engine for one cell: nothing of it is up later
+        shortest = min(users[kind], key=lambda c: (c.unit == BOOK[0].unit, chapters.seconds(c), c.name))
         found[shortest] = [kind]
     return {chapter: tuple(names) for chapter, names in found.items()}
 

@@ -90,7 +90,7 @@ def about(names: list[str], project: Project) -> Selection:
     Raises:
         KeyError: there is no such notebook.
     """
-    chosen = Selection()
+    chosen, project = Selection(), Project(project.root, project.files, probed=False)
     for name in names:
         entry = chapter(name)
         chosen.notebooks[name] = "asked for"
@@ -130,8 +130,10 @@ def touched_by(changes: dict[str, str | None], project: Project) -> Selection:
             counted[path] = old
     sources = [*tests_of(project), *(f"notebooks/{c.file}" for c in BOOK if f"notebooks/{c.file}" in project.files)]
     for path in counted:
+        if path.endswith(".py") and path not in project.files:
+            return Selection(everything=f"{path} is gone, and who still needs it can't be told by imports")
         reached = [source for source in sources if _reaches(source, path, project)]
-        if not reached and not _is_prose(path):
+        if not any(path in project.closure(s) or _names(s, path, project) for s in reached) and not _is_prose(path):
             return Selection(everything=f"no source names {path}, so anything may read it")
         for source in reached:
             _choose(source, f"{path} has changed", chosen)
@@ -192,7 +194,11 @@ def _reaches(source: str, changed: str, project: Project) -> bool:
     # a test that goes through all files of the checkout
     if "ls-files" in project.uses(source).texts and not source.endswith(".ipynb"):
         return True
-    return changed in closure or any(project.names_file(path, changed) for path in closure)
+    return changed in closure or _names(source, changed, project)
+
+
+def _names(source: str, changed: str, project: Project) -> bool:
+    return any(project.names_file(path, changed) for path in project.closure(source))
 
 
 def _choose(source: str, reason: str, chosen: Selection) -> None:
