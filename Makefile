@@ -54,8 +54,8 @@ navigation: env  ## write the navigation and the contents tables from companion/
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
 
-bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON
-	@$(PYTHON) scripts/bench.py
+bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON (FRESH=1: alone)
+	@$(PYTHON) scripts/bench.py $(if $(FRESH),--fresh)
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
 LINT ?= .

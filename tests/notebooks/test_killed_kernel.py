@@ -17,7 +17,9 @@ ENDLESS = "while True:\n    pass"
 
 def interrupted(kernel: Kernel, cells: list[str]) -> int:
     """Interrupt the first of the cells that is caught at work, run it again as a reader would; the number of cells done."""
-    for number, source in enumerate([*cells, ENDLESS], 1):
+    done = 0
+    for source in [*cells, ENDLESS]:
+        done += source is not ENDLESS
         if message := kernel.catch(source):
             break
     kernel.interrupt()
@@ -25,7 +27,7 @@ def interrupted(kernel: Kernel, cells: list[str]) -> int:
     assert kernel.run("assert 1 + 1 == 2")["status"] == "ok", "the kernel is still usable"
     if source is not ENDLESS:
         kernel.run(source)
-    return min(number, len(cells))
+    return done
 
 
 def killed(kernel: Kernel, cells: list[str], *, with_children: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -57,11 +56,3 @@ def nbval(path: Path, environment: dict[str, str]) -> Run:
         measured = json.loads(figures.read_text()) if figures.exists() else {"seconds": 0.0, "peak_mib": 0.0}
         recorded = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     return Run(done.returncode, done.stdout[-6000:] + done.stderr[-2000:], **measured, recorded=tuple(recorded))
-
-
-def fingerprint(path: Path) -> str:
-    """Of a notebook and of the library below it: figures of an older one are no longer this one's."""
-    digest = hashlib.sha256(path.read_bytes())
-    for source in sorted((ROOT / "companion").rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
