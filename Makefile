@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # a run starts hundreds of Pythons: without bytecode each of them compiles its packages again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env lab test check drills notebooks navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check drills notebooks new navigation release bench lock clean models cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -48,6 +48,9 @@ notebooks: env navigation  ## re-execute the notebooks in place and normalise th
 	@$(PYTHON) scripts/notebooks.py $(NAME)
 	@$(PYTHON) scripts/navigation.py
 
+new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME=my_notebook TITLE="..." UNIT_TITLE="...")
+	@$(PYTHON) scripts/new.py "$(UNIT)" "$(NAME)" --title "$(TITLE)" --unit-title "$(UNIT_TITLE)"
+
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
 
@@ -58,7 +61,10 @@ bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time
 	@$(PYTHON) scripts/bench.py $(if $(FRESH),--fresh)
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
-LINT ?= .
+# make has a LINT of its own, the name of a program
+ifeq ($(origin LINT),default)
+LINT := .
+endif
 TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)

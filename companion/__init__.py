@@ -3,9 +3,26 @@
 Importing it costs next to nothing: an engine's package is imported only by the module that connects to it.
 """
 
-from companion.errors import CompanionError, DatasetError, EngineUnavailable, WorkspaceError
-from companion.quiet import quiet
+from companion.errors import (
+    CompanionError,
+    DatasetError,
+    EngineUnavailable,
+    MetricError,
+    SettingError,
+    WorkspaceError,
+)
+from companion.quiet import cpu_only, quiet
 from companion.workspace import workspace
 
 __version__ = "0.1.0"
-__all__ = ["CompanionError", "DatasetError", "EngineUnavailable", "WorkspaceError", "quiet", "workspace"]
+__all__ = [
+    "CompanionError",
+    "DatasetError",
+    "EngineUnavailable",
+    "MetricError",
+    "SettingError",
+    "WorkspaceError",
+    "cpu_only",
+    "quiet",
+    "workspace",
+]

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from companion import __version__, book, engines
+from companion import __version__, book
+from companion.errors import ON_WINDOWS
+
+if TYPE_CHECKING:
+    from companion import engines
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code (0 well, 1 an engine is missing, 2 a wrong call)."""
+    """Run the command; returns its exit code (0 well, 1 an engine is missing, 2 a wrong call or a system that can't run it)."""
+    if sys.platform == "win32":
+        print(ON_WINDOWS, file=sys.stderr)
+        return 2
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code: int = options.run(options)
+        return code
     except BrokenPipeError:  # the reader's `head` has seen enough
         sys.stderr.close()
         return 0
 
 
 def _parser() -> argparse.ArgumentParser:
+    from companion import engines
+
     parser = argparse.ArgumentParser(prog="companion", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     doctor = commands.add_parser(
         "doctor",
         help="which engines are embedded, live or missing here",
-        description="A table of the engines. Exit code 1 when one that the book needs is missing, or one that you name.",
+        description="A table of the engines: which version each has, and which the Python package that speaks to it. Exit code 1 when one that the book needs is missing, or one that you name.",
     )
     doctor.add_argument("engine", nargs="*", choices=engines.NAMES, metavar="ENGINE", help=", ".join(engines.NAMES))
     doctor.set_defaults(run=_doctor)
@@ -37,14 +49,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     lint.add_argument("file", nargs="+", metavar="FILE", help="a Jenkinsfile; - is the standard input")
     lint.set_defaults(run=_jenkins_lint)
+    check = commands.add_parser(
+        "check",
+        help="what is wrong with a notebook, all at once, each fault with its mend",
+        description="Prints every fault of a notebook with its cell, its rule (CONTRIBUTING.md lists them) and the mend, and "
+        "advice. Exit code 0 when there is no fault (advice is none), 1 when there are some, 2 when a file is no notebook.",
+    )
+    check.add_argument(
+        "notebook", nargs="+", metavar="NOTEBOOK", help="a file, or a notebook's name such as dask_audio"
+    )
+    check.set_defaults(run=_check)
     contents = commands.add_parser("list", help="the book's notebooks with unit, engine and run time")
     contents.set_defaults(run=_list)
     return parser
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from companion import engines
+
     found = engines.probe(tuple(options.engine) or engines.NAMES)
-    _print_table(("engine", "state", "version", "where, or how to get it"), [_row(s) for s in found])
+    _print_table(("engine", "state", "version", "client", "where, or how to get it"), [_row(s) for s in found])
     missing = [s.engine for s in found if s.mode == "missing" and (options.engine or not s.optional)]
     if missing:
         print(f"\nmissing: {', '.join(missing)}")
@@ -53,13 +77,38 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _row(status: engines.Status) -> tuple[str, ...]:
     mode = "missing (optional)" if status.mode == "missing" and status.optional else status.mode
-    return status.engine, mode, status.version, status.detail
+    return status.engine, mode, status.version, status.client, status.detail
 
 
 def _list(_: argparse.Namespace) -> int:
     rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from companion import check, checkout
+
+    code = 0
+    for name in options.notebook:
+        path = check.find(name)
+        try:
+            found = check.check(path)
+        except check.Unreadable as error:
+            print(error, file=sys.stderr)
+            code = 2
+            continue
+        wrong = sum(not fault.advice for fault in found)
+        hints = f", advice: {len(found) - wrong}" if len(found) > wrong else ""
+        print(f"{checkout.shown(path)}: {_count(wrong, 'fault')}{hints}")
+        for fault in sorted(found, key=lambda fault: fault.advice):
+            print(f"  {'advice: ' if fault.advice else ''}{fault} [{fault.rule}]\n      → {fault.mend}")
+        code = max(code, bool(wrong))
+    return code
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
 
 
 def _jenkins_lint(options: argparse.Namespace) -> int:
@@ -82,7 +131,7 @@ def _jenkins_lint(options: argparse.Namespace) -> int:
     return code
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head) - 1)]
     for row in (head, *rows):
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -17,7 +19,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, BLACK = PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#222222",
 )  # fmt: skip
 
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -35,13 +37,16 @@ _STYLE = {
 }
 
 
-def figure(width: float = 8.0, height: float = 3.6, *, rows: int = 1, columns: int = 1, **options):
+def figure(
+    width: float = 8.0, height: float = 3.6, *, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
     """A styled figure and its axes, ``(Figure, Axes or array of Axes)``; sizes in inches; ``options`` as in plt.subplots."""
     import matplotlib.pyplot as plt
     from cycler import cycler
 
     # for the whole kernel: titles and legends read these settings when they are made, after this function
-    plt.rcParams.update({**_STYLE, "axes.prop_cycle": cycler(color=PALETTE)})
+    settings: Any = _STYLE | {"axes.prop_cycle": cycler(color=PALETTE)}
+    plt.rcParams.update(settings)
     fig, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
     plt.close(fig)  # shown by show(), once, and not again at the end of the cell
     return fig, axes
@@ -84,7 +89,7 @@ def speedup(axes: Axes, table: pd.DataFrame, law: Law | None = None, most_worker
     axes.legend()
 
 
-def confusion(axes: Axes, matrix, labels: list[str]) -> None:
+def confusion(axes: Axes, matrix: np.ndarray, labels: list[str]) -> None:
     """A confusion matrix of counts, shape (classes, classes), rows true and columns predicted."""
     axes.imshow(matrix, cmap="Blues")
     axes.grid(False)
@@ -97,9 +102,13 @@ def confusion(axes: Axes, matrix, labels: list[str]) -> None:
     axes.set(xlabel="predicted", ylabel="true")
 
 
-def _as_tree(spans: list[dict]) -> list[dict]:
+Span = Mapping[str, Any]
+
+
+def _as_tree(spans: Sequence[Span]) -> list[Span]:
     """Each span followed by all below it, in the order in which they began."""
-    known, below = {span["span_id"] for span in spans}, {}
+    known = {span["span_id"] for span in spans}
+    below: dict[str | None, list[Span]] = {}
     for span in sorted(spans, key=lambda span: span["start"]):
         below.setdefault(span["parent_id"] if span["parent_id"] in known else None, []).append(span)
     ordered, waiting = [], below.get(None, [])[::-1]
@@ -109,7 +118,7 @@ def _as_tree(spans: list[dict]) -> list[dict]:
     return ordered
 
 
-def waterfall(axes: Axes, spans: list[dict]) -> None:
+def waterfall(axes: Axes, spans: Sequence[Span]) -> None:
     """The spans of one trace as bars, parents above their children, one colour a service.
 
     Args:

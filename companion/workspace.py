@@ -1,19 +1,21 @@
 """The scratch folder: the only place that notebooks and engines write to.
 
 Every kernel gets folders of its own, so two notebooks never see each other's files. They go when the kernel ends; what a
-killed kernel left is swept by the next one.
+killed kernel left is swept by the next one: by the mark beside each folder, never by a name, since the scratch folder may be
+one where the reader, or another machine, keeps other things.
 """
 
 import atexit
 import errno
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from companion import checkout
+from companion import checkout, this_run
 from companion.errors import WorkspaceError
 
 
@@ -42,6 +44,7 @@ def workspace(name: str = "scratch", *, needs: int = 0) -> Path:
         parent.mkdir(parents=True, exist_ok=True)
         _sweep(parent)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-{os.getpid()}-", dir=parent))
+        _mark_of(folder).write_text(json.dumps(this_run.mark()))
     check_free(folder, needs)
     # a forked child inherits the hook, and must not remove its parent's folder
     atexit.register(_remove_if_owner, folder, os.getpid())
@@ -78,24 +81,25 @@ def disk_errors(where: Path) -> Iterator[None]:
         ) from error
 
 
+def _mark_of(folder: Path) -> Path:
+    """The file beside a folder that says which process made it."""
+    return folder.parent / f".{folder.name}.made"
+
+
 def _remove_if_owner(folder: Path, pid: int) -> None:
     if os.getpid() == pid:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        _mark_of(folder).unlink(missing_ok=True)
 
 
 def _sweep(parent: Path) -> None:
-    """Remove folders whose process is gone (their names hold its id)."""
-    for folder in parent.glob("*-*-*"):
-        pid = folder.name.split("-")[-2]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    """Remove folders that a process of this machine made and left, because it was killed."""
+    for mark in parent.glob(".*.made"):
+        with suppress(OSError, ValueError):  # another kernel sweeps as well
+            if this_run.is_over(json.loads(mark.read_text())):
+                _remove(parent / mark.name.removeprefix(".").removesuffix(".made"))

@@ -15,34 +15,22 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
-from companion import book, checkout
+from companion import book, checkout, engines
 
 NOTEBOOKS = checkout.folder("notebooks")
 CELL_TIMEOUT_SECONDS = 300
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _CELL_METADATA = ("tags", "nbgrader", "jupyter", "editable", "deletable")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+#: what a run adds to its names on a server (companion/this_run.py)
+_THIS_RUN = re.compile(r"_\d+_[0-9a-f]{8}\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-#: outputs are those of the embedded engines, whatever the maintainer's shell points at
-_LIVE = [
-    "DASK_SCHEDULER_ADDRESS",
-    "SPARK_REMOTE",
-    "SPARK_MASTER",
-    "REDIS_URL",
-    "DATABASE_URL",
-    "AWS_ENDPOINT_URL",
-    "COMPANION_REAL_AWS",
-    "DOCKER_HOST",
-    "KUBECONFIG",
-    "PROMETHEUS_URL",
-    "PROMETHEUS_FILE_SD",
-    "JENKINS_URL",
-]
 
 
 def execute(notebook: NotebookNode, folder: Path) -> float:
     """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took."""
-    env = {name: value for name, value in os.environ.items() if name not in _LIVE}
+    # outputs are those of the embedded engines, whatever the maintainer's shell points at
+    env = {name: value for name, value in os.environ.items() if name not in engines.VARIABLES}
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,
@@ -56,7 +44,7 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
 
 def normalise(notebook: NotebookNode, seconds: float | None = None) -> None:
     """Drop what differs from run to run or from machine to machine without being compared: execution stamps, widget state,
-    the frames of tracebacks (they hold paths). ``seconds`` is kept rounded up to fives.
+    the frames of tracebacks (they hold paths), the run's tag in an error's message. ``seconds`` is kept rounded up to fives.
     """
     kept = dict(notebook.metadata.get("companion", {}))
     if seconds is not None:
@@ -74,7 +62,7 @@ def normalise(notebook: NotebookNode, seconds: float | None = None) -> None:
 
 def _tidy(output: NotebookNode) -> NotebookNode:
     if output.output_type == "error":
-        output.evalue = _ANSI.sub("", output.evalue)
+        output.evalue = _THIS_RUN.sub("", _ANSI.sub("", output.evalue))
         output.traceback = [f"{output.ename}: {output.evalue}"]
     return output
 

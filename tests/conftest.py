@@ -85,19 +85,7 @@ def scratch(tmp_path, monkeypatch):
 @pytest.fixture
 def no_live_engines(monkeypatch):
     """The embedded engines, whatever the developer's shell points at."""
-    for name in (
-        "DASK_SCHEDULER_ADDRESS",
-        "SPARK_REMOTE",
-        "SPARK_MASTER",
-        "REDIS_URL",
-        "DATABASE_URL",
-        "AWS_ENDPOINT_URL",
-        "COMPANION_REAL_AWS",
-        "KUBECONFIG",
-        "PROMETHEUS_URL",
-        "PROMETHEUS_FILE_SD",
-        "JENKINS_URL",
-    ):
+    for name in engines.VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

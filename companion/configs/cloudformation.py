@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from companion.configs import plain_yaml
 from companion.errors import SettingError
 
 #: name in the template's Resources of each kind that :func:`scaling` takes out
@@ -18,7 +19,7 @@ _GROUP, _POLICY = "AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::Scali
 _ALARM, _ACTION = "AWS::CloudWatch::Alarm", "AWS::AutoScaling::ScheduledAction"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(plain_yaml.Loader):
     """YAML with CloudFormation's short forms: ``!Ref x`` becomes ``{"Ref": "x"}``, ``!Sub`` ``{"Fn::Sub": ...}``."""
 
 
@@ -29,17 +30,12 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
             value = value.split(".", 1)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
 _Loader.add_multi_constructor("!", _short_form)
-# 2010-09-09 is a version, not a date
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def load(text: str) -> dict[str, Any]:
@@ -64,7 +60,7 @@ def faults(text: str, **parameters: Any) -> list[str]:
     from cfnlint.api import ManualArgs, lint
 
     template = load(text)
-    found: dict[tuple, str] = {}
+    found: dict[tuple[str, int], str] = {}
     cyclic = False
     matches = lint(text, config=ManualArgs(regions=["us-east-1"]))
     for match in sorted(matches, key=lambda m: (m.rule.id[0], m.linenumber, m.columnnumber)):

@@ -12,6 +12,8 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from companion.errors import SettingError
+
 
 @dataclass(frozen=True)
 class Step:
@@ -40,7 +42,7 @@ def steps(dockerfile: str) -> list[Step]:
     """The instructions of a Dockerfile, in order; stages without a name are called ``final``.
 
     Raises:
-        ValueError: a line does not start with an instruction.
+        SettingError: a line does not start with an instruction.
     """
     text = re.sub(r"^\s*#.*\n?", "", dockerfile, flags=re.MULTILINE)
     text = re.sub(r"\\\s*\n\s*", " ", text)
@@ -48,7 +50,7 @@ def steps(dockerfile: str) -> list[Step]:
     for line in filter(None, map(str.strip, text.splitlines())):
         keyword, _, rest = line.partition(" ")
         if not re.fullmatch("[A-Z]+", keyword):
-            raise ValueError(f"not an instruction: {line[:60]!r}")
+            raise SettingError(f"not an instruction: {line[:60]!r}")
         if keyword == "FROM":
             name = re.search(r"\sAS\s+(\S+)$", rest, re.IGNORECASE)
             stage = name[1] if name else "final"

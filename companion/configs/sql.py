@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from companion import checkout
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 
 
 def statements(name: str) -> dict[str, str]:
@@ -17,11 +17,12 @@ def statements(name: str) -> dict[str, str]:
         name: path below ``data/sql/`` without its ending, such as ``partitioning/tables``.
 
     Raises:
-        DatasetError: there is no such file, or no named statement in it, or a name twice.
+        SettingError: there is no such file.
+        DatasetError: there is no named statement in it, or a name twice.
     """
     path = checkout.folder("data/sql") / f"{name}.sql"
     if not path.is_file():
-        raise DatasetError(f"there is no SQL file data/sql/{name}.sql")
+        raise SettingError(f"there is no SQL file data/sql/{name}.sql")
     _, *parts = re.split(r"^-- name: *(\w+) *$", path.read_text(encoding="utf-8"), flags=re.M)
     names = parts[::2]
     if not names or len(set(names)) < len(names):

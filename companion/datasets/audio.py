@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 from companion.workspace import check_free, disk_errors
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def clip(kind: str, seed: int, snr_db: float = -9.0) -> tuple[np.ndarray, float]
         ``(samples, pitch)``: float32 in [-1, 1], shape (48000,); the fundamental (for a chirp: the final) frequency in Hz.
 
     Raises:
-        DatasetError: no such kind of sound.
+        SettingError: no such kind of sound.
     """
     if kind not in KINDS:
-        raise DatasetError(f"no kind of sound {kind!r}; there are: {', '.join(KINDS)}")
+        raise SettingError(f"no kind of sound {kind!r}; there are: {', '.join(KINDS)}")
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     signal, pitch = {"bird": _bird, "chirp": _chirp, "engine": _engine, "speech": _speech}[kind](rng)
     # a microphone's hiss: white noise, a little darker than white
@@ -104,7 +104,7 @@ def write_corpus(folder: Path, clips: int = 600, seed: int = 0, kinds: tuple[str
         One row a file, in the order of their names: ``file`` (name), ``kind``, ``pitch_hz`` (planted).
 
     Raises:
-        DatasetError: no such kind of sound.
+        SettingError: no such kind of sound.
         WorkspaceError: the disk is full.
     """
     import pandas as pd

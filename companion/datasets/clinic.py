@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,12 +26,12 @@ def records(patients: int = 600, seed: int = 0) -> pd.DataFrame:
     """One row a patient: ``patient_id``, ``clinic``, ``appointment`` (date), ``name``, ``born`` (year), ``diagnosis``.
 
     Raises:
-        DatasetError: no patient, or more than there are patient numbers.
+        SettingError: no patient, or more than there are patient numbers.
     """
     import pandas as pd
 
     if not 1 <= patients <= 90_000:
-        raise DatasetError(f"patients must be from 1 to 90000, got {patients}")
+        raise SettingError(f"patients must be from 1 to 90000, got {patients}")
     rng = np.random.default_rng(seed)
     days = np.datetime64("2026-01-05") + rng.integers(0, 180, patients).astype("m8[D]")
     first, last = rng.integers(0, len(_FIRST), patients), rng.integers(0, len(_LAST), patients)

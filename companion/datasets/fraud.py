@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from companion.datasets._fetch import fetch
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +65,14 @@ def stream(transactions: int = 600_000, scenario: str = "both", seed: int = 0) -
         on which ``fraud`` is known; ``tactic`` never is).
 
     Raises:
-        DatasetError: no such scenario, or fewer than 10,000 transactions.
+        SettingError: no such scenario, or fewer than 10,000 transactions.
     """
     import pandas as pd
 
     if scenario not in SCENARIOS:
-        raise DatasetError(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
+        raise SettingError(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}")
     if transactions < 10_000:
-        raise DatasetError(f"transactions must be at least 10,000, got {transactions}")
+        raise SettingError(f"transactions must be at least 10,000, got {transactions}")
     frauds = round(FRAUD_RATE * transactions)
     people, payments, crimes = (np.random.default_rng([seed, part]) for part in range(3))
     world = _world(people)

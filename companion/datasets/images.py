@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import SettingError
 
 PATCH = 32  # pixels, both ways
 
@@ -21,10 +21,10 @@ def photograph(name: str) -> np.ndarray:
     """One photograph in grey, float32 in [0, 1], shape (rows, columns).
 
     Raises:
-        DatasetError: no such photograph.
+        SettingError: no such photograph.
     """
     if name not in PHOTOGRAPHS:
-        raise DatasetError(f"no photograph {name!r}; there are: {', '.join(PHOTOGRAPHS)}")
+        raise SettingError(f"no photograph {name!r}; there are: {', '.join(PHOTOGRAPHS)}")
     if name in _SKLEARN:
         from sklearn.datasets import load_sample_image
 
@@ -35,7 +35,7 @@ def photograph(name: str) -> np.ndarray:
         pixels = getattr(data, name)()
     pixels = pixels.astype(np.float32) / 255
     # the luma of ITU-R BT.709, as skimage.color.rgb2gray has it
-    return pixels @ np.float32([0.2125, 0.7154, 0.0721]) if pixels.ndim == 3 else pixels
+    return pixels @ np.array([0.2125, 0.7154, 0.0721], np.float32) if pixels.ndim == 3 else pixels
 
 
 def patches(count: int, *, side: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -51,13 +51,13 @@ def patches(count: int, *, side: str, seed: int = 0) -> tuple[np.ndarray, np.nda
         ``(patches, labels)``: float32 in [0, 1], shape (count, 32, 32); index into ``PHOTOGRAPHS``, shape (count,).
 
     Raises:
-        DatasetError: another side, or a count that does not divide evenly.
+        SettingError: another side, or a count that does not divide evenly.
     """
     if side not in ("left", "right"):
-        raise DatasetError(f"no side {side!r}; there are: left, right")
+        raise SettingError(f"no side {side!r}; there are: left, right")
     each, rest = divmod(count, len(PHOTOGRAPHS))
     if rest or count <= 0:
-        raise DatasetError(f"count must be a positive multiple of {len(PHOTOGRAPHS)}, got {count}")
+        raise SettingError(f"count must be a positive multiple of {len(PHOTOGRAPHS)}, got {count}")
     rng = np.random.default_rng([seed, side == "right"])
     found = np.empty((count, PATCH, PATCH), np.float32)
     for number, name in enumerate(PHOTOGRAPHS):
@@ -82,7 +82,7 @@ def digits(copies: int = 10, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
     from sklearn.datasets import load_digits
 
     if copies < 1:
-        raise DatasetError(f"copies must be at least 1, got {copies}")
+        raise SettingError(f"copies must be at least 1, got {copies}")
     source = load_digits()
     large = np.stack([resize(image / 16, (24, 24), order=1) for image in source.images]).astype(np.float32)
     rng = np.random.default_rng(seed)
@@ -93,10 +93,3 @@ def digits(copies: int = 10, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
     found *= rng.uniform(0.6, 1.0, (len(found), 1, 1)).astype(np.float32)
     found += 0.02 * rng.standard_normal(found.shape, np.float32)
     return np.clip(found, 0, 1), source.target[originals], originals
-
-
-def require_patches(array: np.ndarray) -> np.ndarray:
-    """``array`` itself when its shape is (n, 32, 32); DatasetError, naming the shape it has, otherwise."""
-    if np.ndim(array) != 3 or np.shape(array)[1:] != (PATCH, PATCH):
-        raise DatasetError(f"expected patches of shape (n, {PATCH}, {PATCH}), got {np.shape(array)}")
-    return array

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.errors import SettingError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,7 +25,7 @@ def readings(rows: int = 6000, seed: int = 0) -> pd.DataFrame:
     import pandas as pd
 
     if rows < 1:
-        raise ValueError(f"rows must be at least 1, got {rows}")
+        raise SettingError(f"rows must be at least 1, got {rows}")
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, len(KINDS), rows)
     load = rng.beta(4, 3, rows)

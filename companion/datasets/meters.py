@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import SettingError
 
 METERS = 10_000
 REGIONS = ("EA", "NO", "SO", "WE")
@@ -34,10 +34,10 @@ def readings(rows: int, seed: int = 0) -> np.ndarray:
     same time. ``region`` belongs to the meter; ``watt_hours`` is what it counted in half an hour.
 
     Raises:
-        DatasetError: fewer than one row for each meter.
+        SettingError: fewer than one row for each meter.
     """
     if rows < METERS:
-        raise DatasetError(f"rows must be at least {METERS} (one a meter), got {rows}")
+        raise SettingError(f"rows must be at least {METERS} (one a meter), got {rows}")
     rng = np.random.default_rng(seed)
     start = np.datetime64(f"{YEAR}-01-01", "us")
     year = int((np.datetime64(f"{YEAR + 1}-01-01", "us") - start).astype(int))

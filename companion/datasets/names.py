@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from companion.errors import SettingError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -29,7 +31,7 @@ def table(languages: tuple[str, ...] = LANGUAGES) -> pd.DataFrame:
         try:
             locale = Locale(language)
         except UnknownLocaleError as error:
-            raise ValueError(f"Babel knows no language {language!r}") from error
+            raise SettingError(f"Babel knows no language {language!r}") from error
         for kind in KINDS:
             for code, text in getattr(locale, kind).items():
                 if 4 <= len(text) <= 60 and any(map(str.isalpha, text)):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from companion.datasets._fetch import fetch
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 from companion.workspace import check_free, disk_errors
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ def simulate(customers: int = 4_000, products: int = 800, events: int = 300_000,
     on taste.
 
     Raises:
-        DatasetError: fewer customers than 1, products than aisles, or events than 1.
+        SettingError: fewer customers than 1, products than aisles, or events than 1.
     """
     import pandas as pd
 
     for name, value, least in (("customers", customers, 1), ("products", products, AISLES), ("events", events, 1)):
         if value < least:
-            raise DatasetError(f"{name} must be at least {least}, got {value}")
+            raise SettingError(f"{name} must be at least {least}, got {value}")
     rng = np.random.default_rng(seed)
     aisle = rng.permutation(np.arange(products) % AISLES)
     released = np.where(rng.random(products) < 1 / 6, rng.integers(1, DAYS, products), 0)
@@ -155,7 +155,11 @@ def sample_ratings() -> Path:
         DatasetError: PySpark is not installed, or without its example data.
     """
     found = find_spec("pyspark")
-    path = Path(found.origin).parent / "data" / "mllib" / "als" / "sample_movielens_ratings.txt" if found else None
+    path = (
+        Path(found.origin).parent / "data" / "mllib" / "als" / "sample_movielens_ratings.txt"
+        if found and found.origin
+        else None
+    )
     if path is None or not path.is_file():
         raise DatasetError("sample_movielens_ratings.txt comes with pip's pyspark, which is not installed here")
     return path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,12 +30,12 @@ def readings(days: int = 90, seed: int = 0) -> pd.DataFrame:
     The CO2 follows a mass balance: two people, 40 m3 of air each, a leakage of 0.5 air changes an hour.
 
     Raises:
-        DatasetError: fewer than two days.
+        SettingError: fewer than two days.
     """
     import pandas as pd
 
     if days < 2:
-        raise DatasetError(f"days must be at least 2, got {days}")
+        raise SettingError(f"days must be at least 2, got {days}")
     rng = np.random.default_rng(seed)
     activity = np.concatenate([_day(day, rng) for day in range(days)])
     count = len(activity)

@@ -15,12 +15,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.message import Message
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from companion.errors import DatasetError
+from companion.errors import DatasetError, SettingError
 from companion.workspace import check_free, disk_errors
 
 _TOPICS = {
@@ -72,8 +74,9 @@ def public_domain() -> Iterator[tuple[str, str]]:
     with contextlib.redirect_stdout(io.StringIO()):  # it prints itself when it is imported first
         import this
     yield "public-domain/zen-of-python", " ".join(codecs.decode(this.s, "rot13").split())
-    manual = metadata("email-validator").get_payload()
-    yield "public-domain/email-validator", " ".join(manual.split())
+    # a message, though its protocol does not say so, with one part
+    manual = cast(Message, metadata("email-validator")).get_payload()
+    yield "public-domain/email-validator", " ".join(str(manual).split())
 
 
 def manuals() -> Iterator[tuple[str, str]]:
@@ -137,10 +140,10 @@ def generated(documents: int, seed: int = 0) -> Iterator[tuple[bytes, np.ndarray
     begin with the same ones.
 
     Raises:
-        DatasetError: not a positive number of documents.
+        SettingError: not a positive number of documents.
     """
     if documents < 1:
-        raise DatasetError(f"documents must be at least 1, got {documents}")
+        raise SettingError(f"documents must be at least 1, got {documents}")
     for first in range(0, documents, _BLOCK):
         lines, topics = _block(first, np.random.default_rng([seed, first]))
         if (count := documents - first) < _BLOCK:
@@ -208,7 +211,8 @@ def write(folder: Path, documents: int = 96_000, *, real: bool = True, seed: int
         seed: the same seed gives the same bytes (with the same version of botocore).
 
     Raises:
-        DatasetError: not a positive number of documents, or botocore is not installed.
+        SettingError: not a positive number of documents.
+        DatasetError: botocore is not installed.
         WorkspaceError: the disk is too full.
     """
     check_free(folder, 1_000 * documents + (50_000_000 if real else 0))

@@ -10,33 +10,42 @@ import os
 import subprocess
 import sys
 import uuid
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from companion.engines import Status
+from companion.engines._ladder import Status, climb, variable
 from companion.errors import EngineUnavailable
-from companion.processes.server import package_version
 
 if TYPE_CHECKING:
-    from docker import DockerClient
+    DockerClient = Any  # docker.DockerClient: a checker would look for it in this checkout's folder docker/
 
 VARIABLE = "DOCKER_HOST"
+#: an image to build on, instead of the public one
+BASE_VARIABLE = "COMPANION_BASE_IMAGE"
+VARIABLES = (VARIABLE, "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", BASE_VARIABLE)
 GET_DOCKER = (
     "Debian/Ubuntu: apt-get install docker.io, then add yourself to the group docker. macOS and Windows: Docker Desktop. "
     f"An engine elsewhere: set {VARIABLE}."
 )
-#: an image to build on, instead of the public one
-BASE_VARIABLE = "COMPANION_BASE_IMAGE"
 PUBLIC_BASE, LOCAL_BASE = "python:3.12-slim", "companion/base:3.12"
 SESSION = "companion.session"
 
 
-def connect(timeout: int = 60) -> DockerClient:
+def _sdk() -> Any:
+    """The package docker, which a checker would take this checkout's folder docker/ for."""
+    return import_module("docker")
+
+
+def connect(*, timeout: float = 60) -> DockerClient:
     """A client of the engine that the ``docker`` command would use, after it has answered a ping.
+
+    Args:
+        timeout: seconds that the client waits for each answer.
 
     Raises:
         EngineUnavailable: no engine answers; the message says how to get one.
     """
-    import docker
+    docker = _sdk()
 
     client = None
     try:
@@ -45,20 +54,22 @@ def connect(timeout: int = 60) -> DockerClient:
     except (docker.errors.DockerException, OSError) as error:
         if client is not None:
             client.close()
-        where = f"at {VARIABLE}={os.environ[VARIABLE]}" if os.environ.get(VARIABLE) else "on this machine"
+        where = f"at {VARIABLE}={variable(VARIABLE)}" if variable(VARIABLE) else "on this machine"
         raise EngineUnavailable(f"no Docker engine answers {where}. {GET_DOCKER}") from error
     return client
 
 
 def probe() -> Status:
     """The engine's version when one answers."""
+    return climb("docker", client="docker", install="pip install docker", live=_live_version, optional=True)
+
+
+def _live_version() -> tuple[str, str]:
+    client = connect(timeout=2)
     try:
-        client = connect(timeout=2)
-    except EngineUnavailable as error:
-        return Status("docker", "missing", package_version("docker") or "-", str(error), optional=True)
-    version, where = client.version()["Version"], client.api.base_url
-    client.close()
-    return Status("docker", "live", version, os.environ.get(VARIABLE, where), optional=True)
+        return client.version()["Version"], variable(VARIABLE) or client.api.base_url
+    finally:
+        client.close()
 
 
 def base_image(client: DockerClient) -> str:
@@ -70,9 +81,9 @@ def base_image(client: DockerClient) -> str:
     Raises:
         EngineUnavailable: there is none; the message says how to make one.
     """
-    import docker
+    docker = _sdk()
 
-    chosen = os.environ.get(BASE_VARIABLE)
+    chosen = variable(BASE_VARIABLE)
     for name in [chosen] if chosen else [PUBLIC_BASE, LOCAL_BASE]:
         try:
             client.images.get(name)
@@ -92,7 +103,7 @@ def base_image(client: DockerClient) -> str:
 
 def package_index() -> str | None:
     """The package index that pip has been told to use on this machine, None for its default."""
-    if url := os.environ.get("PIP_INDEX_URL"):
+    if url := variable("PIP_INDEX_URL"):
         return url
     said = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
@@ -127,7 +138,8 @@ def labels() -> dict[str, str]:
     )
 
     def finish() -> None:
-        sweeper.stdin.close()
+        if sweeper.stdin is not None:
+            sweeper.stdin.close()
         sweeper.wait(60)
 
     atexit.register(finish)
@@ -136,7 +148,7 @@ def labels() -> dict[str, str]:
 
 def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
     """Remove all containers, images, networks and volumes that carry a session's labels."""
-    import docker
+    docker = _sdk()
 
     own = client is None
     client = client or connect()

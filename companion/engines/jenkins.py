@@ -6,21 +6,21 @@ everybody read.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from companion.engines import Status
+from companion.engines import _http
+from companion.engines._ladder import Status, climb, variable
 from companion.errors import EngineUnavailable
-from companion.processes.server import package_version
 
-VARIABLE = "JENKINS_URL"
+VARIABLE, USER, TOKEN = VARIABLES = ("JENKINS_URL", "JENKINS_USER", "JENKINS_TOKEN")
 GET_JENKINS = (
-    f"Set {VARIABLE}, JENKINS_USER and JENKINS_TOKEN; or start the controller of this project: "
+    f"Set {VARIABLE}, {USER} and {TOKEN}; or start the controller of this project: "
     "docker compose -f jenkins/compose.yaml --profile jenkins up -d"
 )
 _PLACE = re.compile(
@@ -28,55 +28,38 @@ _PLACE = re.compile(
 )
 
 
-class Controller(requests.Session):
+class Controller(_http.Bound):
     """A session whose addresses are relative to the controller: ``session.get("api/json")``."""
 
-    def __init__(self, url: str, user: str = "", token: str = "", timeout: float = 30):
-        super().__init__()
-        self.url, self.timeout = url.rstrip("/") + "/", timeout
-        self.trust_env = False  # no proxy, and no password from a netrc file
-        if user:
-            self.auth = (user, token)
 
-    def request(self, method, url, **options):
-        """As ``requests.Session.request``; an address of another host is refused."""
-        address = urljoin(self.url, url)
-        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
-            raise EngineUnavailable(f"{_shown(address)} is not on the controller at {_shown(self.url)}")
-        options.setdefault("timeout", self.timeout)
-        return super().request(method, address, **options)
-
-
-def connect(timeout: float = 30) -> Controller:
+def connect(*, timeout: float = 30) -> Controller:
     """A session with the controller, signed in, after it has said that it is one.
+
+    Args:
+        timeout: seconds that the session waits for each answer.
 
     Raises:
         EngineUnavailable: no controller answers, it is none, or it does not let this user in.
     """
-    url = os.environ.get(VARIABLE)
+    url = variable(VARIABLE)
     if not url:
         raise EngineUnavailable(f"no Jenkins controller is known. {GET_JENKINS}")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EngineUnavailable(f"{VARIABLE}={_shown(url)} is no address; it looks like https://jenkins.example/")
-    user = os.environ.get("JENKINS_USER") or parts.username or ""
-    token = os.environ.get("JENKINS_TOKEN") or parts.password or ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    bare = parts._replace(netloc=host + (f":{parts.port}" if parts.port else "")).geturl()
-    controller = Controller(bare, user, token, timeout)
+    bare, user, token = _http.address(VARIABLE, url, "https://jenkins.example/")
+    user, token = variable(USER) or user, variable(TOKEN) or token
+    controller = Controller(bare, timeout=timeout, kind="controller")
+    if user:
+        controller.auth = (user, token)
     try:
         answer = controller.get("api/json", params={"tree": "mode"})
     except requests.RequestException as error:
-        raise EngineUnavailable(f"no Jenkins controller answers at {VARIABLE}={_shown(bare)}. {GET_JENKINS}") from error
+        raise EngineUnavailable(f"no Jenkins controller answers at {VARIABLE}={bare}. {GET_JENKINS}") from error
     if answer.status_code in (401, 403):
         raise EngineUnavailable(
-            f"the controller at {_shown(bare)} does not let {user or 'nobody in particular'} in "
-            f"(status {answer.status_code}). Set JENKINS_USER and JENKINS_TOKEN."
+            f"the controller at {bare} does not let {user or 'nobody in particular'} in "
+            f"(status {answer.status_code}). Set {USER} and {TOKEN}."
         )
     if not answer.ok or "X-Jenkins" not in answer.headers:
-        raise EngineUnavailable(
-            f"what answers at {VARIABLE}={_shown(bare)} is no Jenkins (status {answer.status_code})"
-        )
+        raise EngineUnavailable(f"what answers at {VARIABLE}={bare} is no Jenkins (status {answer.status_code})")
     controller.headers.update(_crumb(controller))
     return controller
 
@@ -88,12 +71,6 @@ def _crumb(controller: Controller) -> dict[str, str]:
         return {}
     found = answer.json()
     return {found["crumbRequestField"]: found["crumb"]}
-
-
-def _shown(url: str) -> str:
-    """An address without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def validate(controller: Controller, source: str) -> list[tuple[int, int, str]]:
@@ -133,7 +110,8 @@ def start(
     if answer.status_code not in (201, 302, 303) or "Location" not in answer.headers:
         reason = {404: "there is no such job", 403: "this user may not start it"}.get(answer.status_code, "it refuses")
         raise EngineUnavailable(f"the job {job!r} was not started: {reason} (status {answer.status_code})")
-    place, end, item = _here(controller, answer.headers["Location"]), time.monotonic() + timeout, {}
+    place, end = _here(controller, answer.headers["Location"]), time.monotonic() + timeout
+    item: dict[str, Any] = {}
     while time.monotonic() < end:
         item = controller.get(place + "api/json").json()
         if item.get("cancelled"):
@@ -159,18 +137,22 @@ def wait_for(controller: Controller, run: str, timeout: float = 7200) -> str:
         if not state["building"] and state["result"]:
             return state["result"]
         time.sleep(0.5)
-    raise EngineUnavailable(f"{_shown(run)} has not ended after {timeout:.0f} s")
+    raise EngineUnavailable(f"{_http.shown(run)} has not ended after {timeout:.0f} s")
 
 
 def probe() -> Status:
     """The controller's version when one is set and answers."""
-    if not os.environ.get(VARIABLE):
-        return Status(
-            "jenkins", "missing", package_version("requests") or "-", f"no controller. {GET_JENKINS}", optional=True
-        )
-    try:
-        controller = connect(timeout=2)
-        version = controller.get("api/json", params={"tree": "mode"}).headers["X-Jenkins"]
-    except (EngineUnavailable, requests.RequestException) as error:
-        return Status("jenkins", "missing", "-", str(error), optional=True)
-    return Status("jenkins", "live", version, _shown(controller.url), optional=True)
+    return climb(
+        "jenkins", client="requests", install=f"no controller. {GET_JENKINS}", live=_live_version, optional=True
+    )
+
+
+def _live_version() -> tuple[str, str] | None:
+    if not variable(VARIABLE):
+        return None
+    with connect(timeout=2) as controller:
+        try:
+            version = controller.get("api/json", params={"tree": "mode"}).headers["X-Jenkins"]
+        except requests.RequestException as error:
+            raise EngineUnavailable(f"{controller.url} has stopped answering ({type(error).__name__})") from error
+        return version, controller.url

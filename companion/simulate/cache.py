@@ -8,6 +8,8 @@ from itertools import permutations
 
 import numpy as np
 
+from companion.errors import SettingError
+
 
 def expiries(
     rate: float, delta: float, ttl: float, beta: float = 1.0, requests: int = 60_000, seed: int = 0
@@ -26,16 +28,17 @@ def expiries(
         Computations per expiry, and the share of requests that found nothing.
 
     Raises:
-        ValueError: a rate, delta or ttl that is not positive, or a negative beta.
+        SettingError: a rate, delta or ttl that is not positive, or a negative beta.
 
     Source: A. Vattani, F. Chierichetti, K. Lowenstein, VLDB 2015.
     """
     if min(rate, delta, ttl) <= 0 or beta < 0 or requests < 1:
-        raise ValueError("rate, delta and ttl must be positive, beta at least 0, and requests at least 1")
+        raise SettingError("rate, delta and ttl must be positive, beta at least 0, and requests at least 1")
     rng = np.random.default_rng(seed)
     arrivals = np.cumsum(rng.exponential(1 / rate, requests))
     early = delta * beta * rng.exponential(1.0, requests)  # -ln U
-    expiry, running, first, computed, missed = ttl, deque(), 0, 0, 0
+    running: deque[float] = deque()
+    expiry, first, computed, missed = ttl, 0, 0, 0
     for now, ahead in zip(arrivals.tolist(), early.tolist(), strict=True):
         while running and running[0] <= now:
             expiry = running.popleft() + ttl

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
@@ -24,9 +25,10 @@ def test_probe_starts_nothing_and_names_every_engine():
 
 @pytest.mark.parametrize("name", engines.NAMES)
 def test_every_engine_has_the_two_functions(name):
-    module = __import__(f"companion.engines.{name}", fromlist=["connect"])
-    assert callable(module.connect) and callable(module.probe)
-    assert module.connect.__doc__ and module.probe.__doc__
+    module = import_module(f"companion.engines.{name}")
+    connect = module.interpreter if name == "litert" else module.connect
+    assert callable(connect) and callable(module.probe)
+    assert connect.__doc__ and module.probe.__doc__
 
 
 # Redis stands for every engine that is a server process of its own.
@@ -164,10 +166,10 @@ def test_aws_live_stand_in_and_one_that_does_not_answer(monkeypatch):
 
 @pytest.fixture
 def pretended_real(monkeypatch):
-    """moto in the place of real AWS: its account is 123456789012; the exit hook stays out of the tests' end."""
+    """moto in the place of real AWS: its account is 123456789012; no caretaker waits for the tests' end."""
     session = aws.connect()
     monkeypatch.setattr(aws, "_real_session", lambda: session)
-    monkeypatch.setattr(aws, "_clean_up_at_exit", lambda _: None)
+    monkeypatch.setattr(aws, "_remove_at_the_end", lambda _: None)
     return session
 
 

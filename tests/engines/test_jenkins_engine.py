@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import jenkinsfile
 import pytest
 
-from companion import EngineUnavailable
+from companion import EngineUnavailable, SettingError
 from companion.engines import jenkins as engine
 
 TOKEN = "t0ken"
@@ -85,7 +85,7 @@ def test_a_session_is_bound_to_the_controller(controller):
     session = engine.connect()
     assert session.get("api/json").json() == {"mode": "NORMAL"}
     assert session.headers["Jenkins-Crumb"] == "c1"
-    with pytest.raises(EngineUnavailable, match=r"https://elsewhere\.example/ is not on the controller"):
+    with pytest.raises(SettingError, match=r"https://elsewhere\.example/ is not on the controller"):
         session.get("https://elsewhere.example/")
 
 

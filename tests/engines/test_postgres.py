@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scratch", "no_live_engi
 def made(tmp_path_factory):
     """A kept folder with one table in it, made once; tests work on copies."""
     place = tmp_path_factory.mktemp("made") / "kept"
-    with postgres.connect(place) as connection:
+    with postgres.connect(folder=place) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
     return place
 
@@ -80,7 +80,7 @@ def test_its_own_client_on_loopback_with_a_password(scratch):
 @as_root
 def test_root_becomes_nobody_and_keeps_no_right_that_it_does_not_need(tmp_path):
     def rights(place) -> tuple[set, str]:
-        with postgres.connect(place) as connection:
+        with postgres.connect(folder=place) as connection:
             lines = Path(f"/proc/{postgres.postmaster(connection)}/status").read_text().splitlines()
         told = dict(line.split(":\t") for line in lines if line.startswith(("Uid", "CapEff", "CapBnd")))
         assert told["CapEff"] == told["CapBnd"]
@@ -145,21 +145,21 @@ connection.execute("SELECT pg_sleep(60)")
 
 def test_a_kept_folder_keeps_its_data_and_its_own_durability(folder):
     for rows in (1000, 1001):
-        with postgres.connect(folder) as connection:
+        with postgres.connect(folder=folder) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (rows,)
             assert connection.execute("SHOW fsync").fetchone() == ("on",)
             connection.execute("INSERT INTO kept VALUES (0)")
 
 
 def test_killed_in_the_middle_of_a_copy_all_or_nothing(folder):
-    connection = postgres.connect(folder, autocommit=True)
+    connection = postgres.connect(folder=folder, autocommit=True)
     mine = segment(folder)
     connection.execute("CREATE UNLOGGED TABLE unlogged AS SELECT 1 AS id")
     server = psutil.Process(postgres.postmaster(connection))
     with pytest.raises(psycopg.OperationalError):
         copy_until_killed(connection, server)
     connection.close()
-    with postgres.connect(folder) as connection:
+    with postgres.connect(folder=folder) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
         assert connection.execute("SELECT count(*) FROM unlogged").fetchone() == (0,)
     assert not exists(mine), "the next start takes the dead server's segment away"
@@ -198,26 +198,26 @@ def test_a_port_lost_after_it_was_chosen_is_named(monkeypatch):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(EngineUnavailable, match="is not empty, but holds no PostgreSQL data"):
-        postgres.connect(tmp_path)
+        postgres.connect(folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_stale_folder_of_an_older_version_is_named(folder):
     (folder / "data" / "PG_VERSION").write_text("15\n")
     with pytest.raises(EngineUnavailable, match=r"are of PostgreSQL 15, this is 18. Move them with pg_dump"):
-        postgres.connect(folder)
+        postgres.connect(folder=folder)
 
 
 def test_a_folder_in_use_is_not_opened_twice(folder):
-    with postgres.connect(folder) as first:
+    with postgres.connect(folder=folder) as first:
         with pytest.raises(EngineUnavailable, match="in use by another PostgreSQL server"):
-            postgres.connect(folder)
+            postgres.connect(folder=folder)
         assert first.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
 def test_a_lock_that_a_dead_server_left_is_no_obstacle(folder):
     (folder / "data" / "postmaster.pid").write_text(f"999999\n{folder / 'data'}\n1\n1\n\n127.0.0.1\n  1 1\nready\n")
-    with postgres.connect(folder) as connection:
+    with postgres.connect(folder=folder) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
@@ -227,17 +227,17 @@ def test_a_crash_in_recovery_says_so_and_leaves_the_data(folder):
             segment.unlink()
     files = sum(1 for path in folder.rglob("*") if path.is_file())
     with pytest.raises(EngineUnavailable, match=r"crashed while it recovered.*checkpoint record.*restore a backup"):
-        postgres.connect(folder)
+        postgres.connect(folder=folder)
     assert sum(1 for path in folder.rglob("*") if path.is_file()) >= files
 
 
 def test_a_lost_or_wrong_password_of_a_folder_is_named(folder):
     (folder / "password").write_text("another")
     with pytest.raises(EngineUnavailable, match="have another password"):
-        postgres.connect(folder)
+        postgres.connect(folder=folder)
     (folder / "password").unlink()
     with pytest.raises(EngineUnavailable, match="'password' is missing"):
-        postgres.connect(folder)
+        postgres.connect(folder=folder)
 
 
 def test_a_setting_that_does_not_exist_is_named():
@@ -254,14 +254,14 @@ def test_no_room_is_told_before_anything_is_made():
 def test_a_disk_that_is_full_at_once_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(postgres, "_ROOM", 0)
     with small_disk(tmp_path / "disk", "24m"), pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
-        postgres.connect(tmp_path / "disk" / "kept")
+        postgres.connect(folder=tmp_path / "disk" / "kept")
 
 
 @as_root
 def test_a_disk_that_fills_later_loses_nothing_that_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(postgres, "_ROOM", 0)
     with small_disk(tmp_path / "disk", "120m"):
-        with postgres.connect(tmp_path / "disk" / "kept", autocommit=True) as connection:
+        with postgres.connect(folder=tmp_path / "disk" / "kept", autocommit=True) as connection:
             connection.execute("CREATE TABLE few AS SELECT generate_series(1, 100) AS id")
             with pytest.raises(psycopg.errors.DiskFull, match="No space left on device"), connection.transaction():
                 connection.execute("CREATE TABLE many AS SELECT repeat('x', 1000) FROM generate_series(1, 200000)")
@@ -273,7 +273,7 @@ def test_a_disk_that_fills_later_loses_nothing_that_was_there(tmp_path, monkeypa
 
 
 def test_the_server_in_the_environment(folder, monkeypatch):
-    with postgres.connect(folder) as own:
+    with postgres.connect(folder=folder) as own:
         port, secret = own.info.port, own.info.password
         for scheme in ("postgresql", "postgres", "postgresql+psycopg"):
             monkeypatch.setenv("DATABASE_URL", f"{scheme}://postgres:{secret}@127.0.0.1:{port}/postgres")

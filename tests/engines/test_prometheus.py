@@ -21,7 +21,7 @@ import yaml
 from disks import as_root, small_disk
 from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
 
-from companion import EngineUnavailable, checkout
+from companion import EngineUnavailable, checkout, this_run
 from companion.configs import manifests
 from companion.engines import prometheus
 from companion.errors import SettingError, WorkspaceError
@@ -54,7 +54,7 @@ def past(days, tmp_path_factory):
         patch.delenv("PROMETHEUS_URL", raising=False)
         folder = tmp_path_factory.mktemp("past")
         prometheus.backfill(incident.write(days, folder / "days.txt"), folder / "data")
-        with prometheus.connect(data=folder / "data") as api:
+        with prometheus.connect(folder=folder / "data") as api:
             yield api
 
 
@@ -68,7 +68,7 @@ def test_it_is_a_session_on_loopback_that_answers_nobody_else(scratch):
         assert api.get("api/v1/query", params={"query": "1 + 1"}).json()["data"]["result"][1] == "2"
         with pytest.raises(requests.exceptions.SSLError):  # no certificate is shown
             requests.get(api.url + "metrics", verify=api.verify, timeout=10)
-        with pytest.raises(EngineUnavailable, match="is not on the server"):
+        with pytest.raises(SettingError, match="is not on the server"):
             api.get("http://127.0.0.1:1/metrics")
         folder = next(scratch.glob("prometheus-*"))
         assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
@@ -97,7 +97,7 @@ def test_a_chosen_port_is_used():
 )
 def test_a_bad_configuration_is_named(config, message):
     with pytest.raises(EngineUnavailable, match=message):
-        prometheus.connect(config)
+        prometheus.connect(settings=config)
 
 
 @needs_prometheus
@@ -107,7 +107,7 @@ def test_a_bad_rule_file_is_named(tmp_path):
         EngineUnavailable, match=r"(?s)does not take a rule file: .*bad\.yml.*unclosed left parenthesis"
     ):
         prometheus.connect(rules=[tmp_path / "bad.yml"])
-    with pytest.raises(EngineUnavailable, match=r"no such rule file: .*none\.yml"):
+    with pytest.raises(SettingError, match=r"no such rule file: .*none\.yml"):
         prometheus.connect(rules=[tmp_path / "none.yml"])
 
 
@@ -115,20 +115,20 @@ def test_a_bad_rule_file_is_named(tmp_path):
 def test_data_that_are_in_use_foreign_or_damaged_are_refused(days, tmp_path):
     data = tmp_path / "data"
     prometheus.backfill(incident.write(days, tmp_path / "days.txt"), data)
-    with prometheus.connect(data=data), pytest.raises(EngineUnavailable, match="in use by another Prometheus"):
-        prometheus.connect(data=data)
+    with prometheus.connect(folder=data), pytest.raises(EngineUnavailable, match="in use by another Prometheus"):
+        prometheus.connect(folder=data)
     block = min(entry for entry in data.iterdir() if len(entry.name) == 26)
     kept = (block / "meta.json").read_text()
     (block / "meta.json").write_text(kept[:10])
     with pytest.raises(EngineUnavailable, match=f"the block {block.name} in .* is damaged"):
-        prometheus.connect(data=data)
+        prometheus.connect(folder=data)
     (block / "meta.json").write_text(kept)
-    with prometheus.connect(data=data) as api:  # and nothing was lost
+    with prometheus.connect(folder=data) as api:  # and nothing was lost
         assert api.get("api/v1/query", params={"query": "count(up)", "time": days.times[-1]}).json()["data"]["result"]
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").touch()
     with pytest.raises(EngineUnavailable, match=r"holds something that is no Prometheus data \(chapter1\.tex\)"):
-        prometheus.connect(data=tmp_path / "thesis")
+        prometheus.connect(folder=tmp_path / "thesis")
 
 
 @needs_prometheus
@@ -141,7 +141,7 @@ def test_a_full_disk_is_one_clear_error(days, tmp_path):
         shutil.rmtree(tmp_path / "disk" / "data", ignore_errors=True)
         (tmp_path / "disk" / "full").write_bytes(bytes(64 * 1024))
         with pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
-            prometheus.connect(data=tmp_path / "disk" / "data")
+            prometheus.connect(folder=tmp_path / "disk" / "data")
 
 
 @needs_prometheus
@@ -225,17 +225,21 @@ def test_a_live_one_learns_of_targets_by_a_file_that_goes_again(monkeypatch, tmp
         monkeypatch.setenv("PROMETHEUS_URL", f"http://{user}@{place}")
         assert prometheus.probe().mode == "live"
         with pytest.raises(EngineUnavailable, match="Set PROMETHEUS_FILE_SD to a folder"):
-            prometheus.connect(config)
+            prometheus.connect(settings=config)
         with pytest.raises(EngineUnavailable, match="takes rules from its own configuration only"):
             prometheus.connect(rules=[RULES])
         monkeypatch.setenv("PROMETHEUS_FILE_SD", str(tmp_path))
         gone = subprocess.Popen([sys.executable, "-c", ""])
         gone.wait()
-        (tmp_path / f"companion-{gone.pid}-1.json").write_text("[]")  # a killed kernel's
+        mark = json.dumps({**this_run.mark(), "pid": gone.pid})
+        left = [{"targets": ["b:1"], "labels": {"__meta_companion": mark}}]
+        (tmp_path / f"companion-{gone.pid}-1.json").write_text(json.dumps(left))  # a killed kernel's
         (tmp_path / "mine.json").write_text("[]")
-        with prometheus.connect(config) as api:
+        with prometheus.connect(settings=config) as api:
             (file,) = tmp_path.glob("companion-*.json")
-            assert json.loads(file.read_text()) == [{"targets": ["a:1"], "labels": {"job": "failures"}}]
+            (group,) = json.loads(file.read_text())
+            assert json.loads(group["labels"].pop("__meta_companion"))["companion"] == this_run.TAG
+            assert group == {"targets": ["a:1"], "labels": {"job": "failures"}}
             assert api.get("api/v1/query").ok
     assert [p.name for p in tmp_path.iterdir()] == ["mine.json"]
     assert got[-1] == requests.auth._basic_auth_str("ada", "s3 cret")
@@ -259,9 +263,11 @@ def test_a_real_server_reads_the_file_of_targets(monkeypatch, tmp_path, scratch)
         with shows as address:
             target = {"targets": [address.removeprefix("http://")]}
             config = {"scrape_configs": [{"job_name": "failures", "static_configs": [target]}]}
-            with prometheus.connect(config) as api:
+            with prometheus.connect(settings=config) as api:
                 query = {"params": {"query": 'answers_total{job="failures"}'}}
                 assert until(lambda: api.get("api/v1/query", **query).json()["data"]["result"], 60)
+                (series,) = api.get("api/v1/query", **query).json()["data"]["result"]
+                assert set(series["metric"]) == {"__name__", "instance", "job"}, "the mark is in no series"
     finally:
         server.stop()
 
@@ -440,7 +446,7 @@ def test_it_agrees_on_counters_that_restart_and_scrapes_that_fail(tmp_path):
     (tmp_path / "a.txt").write_text("\n".join(["# TYPE answers counter", *lines, "# EOF", ""]))
     prometheus.backfill(tmp_path / "a.txt", tmp_path / "data")
     at = np.arange(times[0] - 100.5, times[-1] + 500, 7)
-    with prometheus.connect(data=tmp_path / "data") as api:
+    with prometheus.connect(folder=tmp_path / "data") as api:
         for expression in ("rate(answers_total[2m])", "increase(answers_total[20m])", "answers_total"):
             span = {"query": expression, "start": at[0], "end": at[-1], "step": 7}
             asked = promql.read(api.get("api/v1/query_range", params=span).json()["data"], at)

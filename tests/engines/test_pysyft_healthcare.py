@@ -17,6 +17,7 @@ from companion import DatasetError, EngineUnavailable, quiet
 from companion.book import chapter
 from companion.datasets import hospital
 from companion.engines import pysyft
+from companion.engines.pysyft import jobs
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 
@@ -46,7 +47,7 @@ def test_another_table_is_refused_and_its_columns_named():
 
 
 def test_unprepared_jobs_say_which_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(pysyft, "_stamp", lambda: tmp_path / "none")
+    monkeypatch.setattr(jobs, "_stamp", lambda: tmp_path / "none")
     with pytest.raises(EngineUnavailable, match=r"Once, with a network: python -m companion\.engines\.pysyft"):
         pysyft.connect()
     assert pysyft.probe().mode == "missing"
@@ -66,9 +67,9 @@ def test_a_changed_job_environment_is_refused_and_repaired(monkeypatch, tmp_path
     package = tmp_path / "lib" / "package.py"
     package.parent.mkdir()
     package.write_text("VALUE = 1\n")
-    monkeypatch.setattr(pysyft, "_template", lambda: tmp_path)
-    (tmp_path / "complete").write_text(pysyft._fingerprint(tmp_path))
-    pysyft._check_prepared()
+    monkeypatch.setattr(jobs, "_template", lambda: tmp_path)
+    (tmp_path / "complete").write_text(jobs._fingerprint(tmp_path))
+    jobs.check_prepared()
     pysyft.prepare()  # stands already: does nothing
     assert package.exists()
     package.write_text("VALUE = 2; steal()\n")
@@ -80,8 +81,8 @@ def test_a_preparation_that_fails_leaves_what_was_there(monkeypatch, tmp_path):
     target = tmp_path / "environment"
     (target / "lib").mkdir(parents=True)
     (target / "complete").write_text("of other versions")
-    monkeypatch.setattr(pysyft, "_template", lambda: target)
-    monkeypatch.setattr(pysyft, "_cache", lambda: tmp_path / "empty")
+    monkeypatch.setattr(jobs, "_template", lambda: target)
+    monkeypatch.setattr(jobs, "_cache", lambda: tmp_path / "empty")
     monkeypatch.setenv("UV_OFFLINE", "1")
     with pytest.raises(EngineUnavailable, match="job environment can't be made"):
         pysyft.prepare()

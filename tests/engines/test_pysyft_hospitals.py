@@ -16,10 +16,10 @@ from companion import DatasetError, EngineUnavailable
 from companion.book import chapter
 from companion.datasets import hospital
 from companion.engines import pysyft
-from companion.engines.pysyft import confine as _confine
+from companion.engines.pysyft import confine
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
-confined = pytest.mark.skipif(not _confine.available(), reason="this machine has no Landlock")
+confined = pytest.mark.skipif(not confine.available(), reason="this machine has no Landlock")
 
 
 def test_every_patient_is_in_one_hospital_or_in_the_test():
@@ -65,7 +65,7 @@ def test_many_owners_on_a_real_drive_are_sent_to_their_own_computers(monkeypatch
 
 
 def restricted(code: str, readable: str, writable: str) -> list[str]:
-    script = f"from companion import _confine\n_confine.restrict([{readable!r}, '/usr', '/lib', '/lib64', {sys.prefix!r}, {sys.base_prefix!r}], [{writable!r}])\n"
+    script = f"from companion.engines.pysyft import confine\nconfine.restrict([{readable!r}, '/usr', '/lib', '/lib64', {sys.prefix!r}, {sys.base_prefix!r}], [{writable!r}])\n"
     script += "def way(act):\n    try:\n        act()\n        print('open')\n    except OSError:  # a link across the border is one between devices\n        print('refused')\n"
     done = subprocess.run(
         [sys.executable, "-c", "import os, pathlib, socket\n" + script + code], capture_output=True, text=True
@@ -112,7 +112,7 @@ print("refused" if child.returncode else "open")
 """
     found = restricted(code, str(tmp_path / "none"), str(tmp_path / "none"))
     assert found[-1] == "refused"
-    if _confine._landlock_version() >= 6:
+    if confine._landlock_version() >= 6:
         assert found[0] == "refused"
 
 
@@ -208,13 +208,13 @@ logs = [len(pysyft.log(a, name)) for name in said]
 print(json.dumps([said, sum(b"SECRETWORD" in text for text in files), pysyft.log(a, "raises"), max(logs)]))
 """
     said, leaked, log, longest = of_round(act)
-    limit = f"{_confine.MOST_BYTES:,}"
+    limit = f"{confine.MOST_BYTES:,}"
     assert said["hangs"] == ["failed", "PROCESS TIMED OUT"]
     assert said["floods"] == ["failed", f"stopped: it printed more than {limit} bytes"]
     assert said["fills"] == ["failed", f"stopped: it wrote more than {limit} bytes"]
     assert said["raises"] == ["failed", "failed: exit code 1"] and "ValueError: SECRETWORD" in log
     assert said["works"] == ["done", ""]
-    assert leaked == 0 and longest < 1.1 * _confine.MOST_BYTES
+    assert leaked == 0 and longest < 1.1 * confine.MOST_BYTES
 
 
 def taught(*names: str) -> dict:

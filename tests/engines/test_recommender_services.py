@@ -472,14 +472,14 @@ def test_an_open_loop_waits_for_nobody_and_a_closed_one_does():
         return gate.wait(60)
 
     held = load.open_loop(call, 50, 0.4, seed=1, warm_up=0)
-    assert len(held.due) > 5 and held.failures == 0, "the fifth is sent while the first four have no answer"
+    assert len(held.due) > 5 and held.failed == 0, "the fifth is sent while the first four have no answer"
     assert held.latency.max() > held.latency.min() and (held.due + held.latency).min() >= held.due[4]
-    one = load.closed_loop(lambda: time.sleep(0.2) or True, 1, 0.3, warm_up=0)
+    one = load.closed_loop(lambda: time.sleep(0.2) or True, 0.3, threads=1, warm_up=0)
     assert len(one.due) <= 2
-    assert load.closed_loop(lambda: 1 / 0, 2, 0.05, warm_up=0).failures > 0
+    assert load.closed_loop(lambda: 1 / 0, 0.05, threads=2, warm_up=0).failed > 0
 
 
-@pytest.mark.parametrize("bad", [{"rate": 0}, {"seconds": -1}, {"senders": 0}])
+@pytest.mark.parametrize("bad", [{"rate": 0}, {"seconds": -1}, {"threads": 0}])
 def test_a_load_that_is_none_is_refused(bad):
     with pytest.raises(SettingError, match=next(iter(bad))):
         load.open_loop(bool, **{"rate": 1, "seconds": 1, **bad})
@@ -564,7 +564,7 @@ def test_nobody_can_read_the_other_stores_and_no_secret_is_logged(system):
     assert set(system.environment("ranking")) == {"RECOMMENDER_TOKEN", "CATALOGUE_URL", "FEATURES_URL"}
     with psycopg.connect(system.environment("catalogue")["CATALOGUE_DATABASE_URL"]) as role:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            role.execute("DELETE FROM catalogue.products")
+            role.execute("DELETE FROM products")
     sampled = {"traceparent": f"00-{'e' * 32}-{'b' * 16}-01"}
     requests.get(f"{system.ranking.url}/recommendations/7", headers=sampled, timeout=30)
     written = "".join(path.read_text() for path in system.folder.rglob("*log") if path.is_file())
@@ -616,18 +616,39 @@ def test_a_request_is_followed_through_the_three(system):
 
 @pytest.mark.slow
 def test_a_readers_own_data_are_not_taken_for_ours(system, monkeypatch):
-    """A second one on the same servers, as on a reader's own: it refuses, and what is there stays."""
+    """A second one on the same servers, as on a reader's own, which has a catalogue and features: all that is there stays."""
     info = system.database.info
     monkeypatch.setenv(
         "DATABASE_URL", f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
     )
-    with pytest.raises(EngineUnavailable, match="already has a schema 'catalogue'"):
-        services.recommender(ROWS)
-    monkeypatch.delenv("DATABASE_URL")
     monkeypatch.setenv("REDIS_URL", services._address(system.store))
-    with pytest.raises(EngineUnavailable, match="already has keys that begin with 'features:'"):
-        services.recommender(ROWS)
-    assert ask(system.ranking, "/recommendations/7").json()["strategy"] == "personal"
+    system.database.execute(
+        "CREATE ROLE catalogue; CREATE SCHEMA catalogue; CREATE TABLE catalogue.products AS SELECT 1 AS precious"
+    )
+    system.store.set("features:taste:7", "precious")
+    before = dump_of(system)
+    with services.recommender(ROWS) as second:
+        assert second.schema != system.schema and second.prefix != system.prefix
+        assert ask(second.ranking, "/recommendations/7").json()["strategy"] == "popularity"
+        assert ask(system.ranking, "/recommendations/7").json()["strategy"] == "personal"
+        assert dump_of(system) != before
+    assert dump_of(system) == before
+    system.database.execute("DROP SCHEMA catalogue CASCADE; DROP ROLE catalogue")
+    system.store.delete("features:taste:7")
+
+
+def dump_of(system):
+    """All schemas, roles and tables of the database, the precious row, and all keys with what they hold."""
+    rows = [
+        system.database.execute(statement).fetchall()
+        for statement in (
+            "SELECT nspname FROM pg_namespace ORDER BY 1",
+            "SELECT rolname FROM pg_roles ORDER BY 1",
+            "SELECT oid, relname FROM pg_class WHERE relnamespace > 16384 ORDER BY 1",
+            "SELECT precious FROM catalogue.products",
+        )
+    ]
+    return rows, {key: system.store.dump(key) for key in system.store.scan_iter() if b":bucket:" not in key}
 
 
 @pytest.mark.slow

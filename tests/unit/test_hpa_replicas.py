@@ -4,13 +4,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion import checkout
 from companion.errors import SettingError
-from companion.simulate.hpa import Metric, MetricError, Pod, Sample, Settings, group_pods, propose, upstream
-from companion.simulate.hpa.replicas import LONG_AGO, Tolerance
+from companion.simulate.hpa import Metric, MetricError, Pod, PodMetric, Settings, Turn, group_pods, propose, upstream
+from companion.simulate.hpa.replicas import Tolerance
+from companion.simulate.hpa.turn import LONG_AGO
 
 FILE = checkout.folder("data/hpa") / "replica_calculator.json"
 VECTORS = json.loads(FILE.read_text())
@@ -55,11 +56,11 @@ def test_vectors_that_are_none(tmp_path, content, message):
 def grouped(row: dict, settings: Settings) -> dict:
     pods = [upstream.pod_of(entry) for entry in row["pods"]]
     samples = {
-        entry["name"]: Sample(*(entry["metric"][key] for key in ("usage_milli", "taken_s", "window_s")))
+        entry["name"]: PodMetric(*(entry["metric"][key] for key in ("usage_milli", "taken_s", "window_s")))
         for entry in row["pods"]
         if entry["metric"]
     }
-    ready, *sets = group_pods(pods, samples.keys(), samples, 0, cpu=row["resource"] == "cpu", settings=settings)
+    ready, *sets = group_pods(Turn(len(pods), pods, settings=settings), samples, cpu=row["resource"] == "cpu")
     return {"ready_count": ready} | dict(zip(("unready", "missing", "ignored"), map(sorted, sets), strict=True))
 
 
@@ -94,72 +95,72 @@ def fleet(count: int, **options) -> list[Pod]:
 
 def test_a_utilisation_is_truncated():
     # 329 of 500 is 65.8 %; 65 / 60 is inside the tolerance of 9 %, 65.8 / 60 would not be
-    samples = {pod.name: Sample(329) for pod in fleet(10)}
-    found = propose(CPU, samples, fleet(10), current=10, now=0, settings=Settings(tolerance=0.09))
+    samples = {pod.name: PodMetric(329) for pod in fleet(10)}
+    found = propose(CPU, samples, Turn(10, fleet(10), settings=Settings(tolerance=0.09)))
     assert (found.utilization, found.replicas) == (65, 10)
 
 
 def test_the_multiplier_is_the_ready_pods_not_the_replicas():
     pods = [*fleet(4), Pod("gone", phase="Failed", requests=REQUESTS)]
-    samples = {pod.name: Sample(500) for pod in pods}
-    assert propose(CPU, samples, pods, current=5, now=0).replicas == 7  # ceil(100/60 * 4), not ceil(100/60 * 5) = 9
+    samples = {pod.name: PodMetric(500) for pod in pods}
+    assert propose(CPU, samples, Turn(5, pods)).replicas == 7  # ceil(100/60 * 4), not ceil(100/60 * 5) = 9
 
 
 def test_a_missing_pod_counts_against_the_direction():
-    down = {f"p{i}": Sample(100) for i in range(3)}  # 20 % of 500
+    down = {f"p{i}": PodMetric(100) for i in range(3)}  # 20 % of 500
     # (3 * 100 + 500) / 2000 = 40 %; 40/60 * 4 pods
-    assert propose(CPU, down, fleet(4), current=4, now=0).replicas == 3
-    up = {f"p{i}": Sample(500) for i in range(3)}
+    assert propose(CPU, down, Turn(4, fleet(4))).replicas == 3
+    up = {f"p{i}": PodMetric(500) for i in range(3)}
     # 1500 / 2000 = 75 %; ceil(75/60 * 4)
-    assert propose(CPU, up, fleet(4), current=4, now=0).replicas == 5
+    assert propose(CPU, up, Turn(4, fleet(4))).replicas == 5
 
 
 def test_a_booting_pod_counts_as_nothing_on_the_way_up():
     booting = Pod("new", ready=False, started=-20.0, ready_changed=-20.0, requests=REQUESTS)
-    samples = {pod.name: Sample(350) for pod in fleet(10)} | {"new": Sample(500, 0.0, 15)}
-    assert propose(CPU, {n: s for n, s in samples.items() if n != "new"}, fleet(10), current=11, now=0).replicas == 12
+    samples = {pod.name: PodMetric(350) for pod in fleet(10)} | {"new": PodMetric(500, 0.0, 15)}
+    assert propose(CPU, {n: s for n, s in samples.items() if n != "new"}, Turn(11, fleet(10))).replicas == 12
     # with it 3500 of 5500 are 63 %, inside the tolerance: nothing more is ordered
-    assert propose(CPU, samples, [*fleet(10), booting], current=11, now=0).replicas == 11
+    assert propose(CPU, samples, Turn(11, [*fleet(10), booting])).replicas == 11
 
 
 @pytest.mark.parametrize(("age", "counts"), [(299, False), (300, True), (301, True)])
 def test_an_old_sample_counts_once_the_initialisation_period_is_over(age, counts):
     pod = Pod("p", ready=True, started=-float(age), ready_changed=-1.0, requests=REQUESTS)
-    groups = group_pods([pod], {"p"}, {"p": Sample(500, -10.0, 15)}, 0, cpu=True)
+    groups = group_pods(Turn(1, [pod]), {"p": PodMetric(500, -10.0, 15)}, cpu=True)
     assert (groups.ready_count == 1) is counts
 
 
 def test_only_running_and_ready_pods_multiply_a_total():
     queue = Metric("External", "queue", "Value", 100)
     pods = [*fleet(2), Pod("failed", phase="Failed"), Pod("unready", ready=False)]
-    assert propose(queue, [200], pods, current=4, now=0).replicas == 4
+    assert propose(queue, [200], Turn(4, pods)).replicas == 4
 
 
 def test_a_missing_pod_counts_as_the_target_when_that_is_more():
     high = replace(CPU, target=200)
-    samples = {"p0": Sample(500), "p1": Sample(500)}  # 100 % of the request, half the target
+    samples = {"p0": PodMetric(500), "p1": PodMetric(500)}  # 100 % of the request, half the target
     pods = fleet(3)
-    new = propose(high, samples, pods, current=3, now=0)
-    old = propose(high, samples, pods, current=3, now=0, settings=OLD)
+    new = propose(high, samples, Turn(3, pods))
+    old = propose(high, samples, Turn(3, pods, settings=OLD))
     assert (new.replicas, old.replicas) == (2, 2)
     samples = {
-        "p0": Sample(850)
+        "p0": PodMetric(850)
     }  # 170 %; filled in: (850 + 2 * 1000) / 1500 = 190 %, or (850 + 2 * 500) / 1500 = 123 %
-    assert propose(high, samples, pods, current=3, now=0).replicas == 3
-    assert propose(high, samples, pods, current=3, now=0, settings=OLD).replicas == 2
+    assert propose(high, samples, Turn(3, pods)).replicas == 3
+    assert propose(high, samples, Turn(3, pods, settings=OLD)).replicas == 2
 
 
 def test_an_own_tolerance_each_way():
-    samples = {pod.name: Sample(330) for pod in fleet(10)}  # 66 %, ratio 1.1
+    samples = {pod.name: PodMetric(330) for pod in fleet(10)}  # 66 %, ratio 1.1
     keep, move = Tolerance(0.0, 0.2), Tolerance(0.2, 0.0)
-    assert propose(CPU, samples, fleet(10), current=10, now=0, tolerance=keep).replicas == 10
-    assert propose(CPU, samples, fleet(10), current=10, now=0, tolerance=move).replicas == 11
+    assert propose(CPU, samples, Turn(10, fleet(10)), keep).replicas == 10
+    assert propose(CPU, samples, Turn(10, fleet(10)), move).replicas == 11
 
 
 def test_zero_replicas_start_from_the_ratio():
     queue = Metric("External", "queue", "Value", 30_000)
-    assert propose(queue, [100_000], [], current=0, now=0).replicas == 4
-    assert propose(replace(queue, target_type="AverageValue"), [100_000], [], current=0, now=0).replicas == 4
+    assert propose(queue, [100_000], Turn(0)).replicas == 4
+    assert propose(replace(queue, target_type="AverageValue"), [100_000], Turn(0)).replicas == 4
 
 
 @pytest.mark.parametrize(
@@ -169,15 +170,15 @@ def test_zero_replicas_start_from_the_ratio():
         (fleet(2), {}, "did not receive metrics"),
         (
             [Pod("p0", requests={"app": {"memory": 1}})],
-            {"p0": Sample(1)},
+            {"p0": PodMetric(1)},
             "missing request for cpu in container app of pod p0",
         ),
-        (fleet(1), {"stranger": Sample(5)}, "no metrics returned matched known pods"),
+        (fleet(1), {"stranger": PodMetric(5)}, "no metrics returned matched known pods"),
     ],
 )
 def test_no_replica_count_follows(pods, samples, message):
     with pytest.raises(MetricError, match=message):
-        propose(CPU, samples, pods, current=2, now=0)
+        propose(CPU, samples, Turn(2, pods))
 
 
 # Properties
@@ -196,10 +197,11 @@ def fleets(draw):
                 draw(st.booleans()) and draw(st.booleans()), REQUESTS, draw(st.integers(1, 5)))
         )  # fmt: skip
         if draw(st.integers(0, 3)):
-            samples[f"p{index}"] = Sample(draw(st.integers(0, 1500)), draw(st.sampled_from([-40.0, 0.0])), 30)
+            samples[f"p{index}"] = PodMetric(draw(st.integers(0, 1500)), draw(st.sampled_from([-40.0, 0.0])), 30)
     return pods, samples, draw(st.integers(1, 40))
 
 
+@settings(deadline=None)
 @given(fleets(), st.integers(1, 150), st.sampled_from([OLD, NEW]))
 def test_pods_that_look_alike_count_as_many(state, target, settings):
     """``count`` is a shorthand: the same pods one by one give the same answer."""
@@ -214,21 +216,22 @@ def test_pods_that_look_alike_count_as_many(state, target, settings):
 
     def answer(pods, samples):
         try:
-            return propose(metric, samples, pods, current=current, now=0, settings=settings)
+            return propose(metric, samples, Turn(current, pods, settings=settings))
         except MetricError:
             return None
 
     assert answer(pods, samples) == answer(single, single_samples)
 
 
+@settings(deadline=None)
 @given(fleets(), st.integers(1, 150))
 def test_filling_in_never_turns_the_direction(state, target):
     """With unready or missing pods the answer may stay, but never goes against what the measured pods say."""
     pods, samples, _ = state
-    groups = group_pods(pods, samples.keys(), samples, 0, cpu=True)
+    groups = group_pods(Turn(1, pods), samples, cpu=True)
     current = sum(pod.count for pod in pods if pod.name not in groups.ignored)
     try:
-        found = propose(replace(CPU, target=target), samples, pods, current=current, now=0)
+        found = propose(replace(CPU, target=target), samples, Turn(current, pods))
     except MetricError:
         return
     if found.ratio > 1 and (groups.unready or groups.missing):

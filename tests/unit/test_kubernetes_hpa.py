@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -190,6 +191,9 @@ class Api:
             def do_PATCH(self):
                 api.answer(self, "PATCH")
 
+            def do_POST(self):
+                api.answer(self, "POST")
+
             def do_DELETE(self):
                 api.answer(self, "DELETE")
 
@@ -211,17 +215,30 @@ class Api:
         if verb == "PATCH":
             assert handler.headers["Content-Type"] == "application/apply-patch+yaml"
             return self.patch(handler, parts.path, query, json.loads(body))
+        if verb == "POST":
+            return self.post(handler, parts.path, json.loads(body))
         if verb == "DELETE":
+            there = self.stored.get(parts.path, {"metadata": {}})["metadata"].get("uid")
+            if json.loads(body or "{}").get("preconditions", {}).get("uid", there) != there:
+                return self.send(handler, 409, {"kind": "Status", "reason": "Conflict"})
             inside = parts.path.removeprefix("/api/v1")  # a namespace takes with it whatever lives in it
             self.stored = {path: o for path, o in self.stored.items() if f"{inside}/" not in f"{path}/"}
             return self.send(handler, 200, {"kind": "Status", "status": "Success"})
         return self.get(handler, parts.path, query)
 
+    def post(self, handler, path, body) -> None:
+        path = f"{path}/{body['metadata']['name']}"
+        if path in self.stored:
+            return self.send(handler, 409, {"kind": "Status", "reason": "AlreadyExists"})
+        self.stored[path] = {"kind": "Namespace", **body, "metadata": {**body["metadata"], "uid": uuid.uuid4().hex}}
+        return self.send(handler, 201, self.stored[path])
+
     def patch(self, handler, path, query, body) -> None:
         if self.fail_on and self.fail_on in path:
             return self.send(handler, 422, {"kind": "Status", "message": "Invalid value"})
         if query.get("dryRun") != "All":
-            self.stored[path] = body
+            kept = {k: v for k, v in self.stored.get(path, {}).get("metadata", {}).items() if k == "uid"}
+            self.stored[path] = {**body, "metadata": {**body["metadata"], **kept}}
         return self.send(handler, 200, body)
 
     def get(self, handler, path, query) -> None:
@@ -339,7 +356,19 @@ def test_a_namespace_of_somebody_else_is_left_alone(api, cells):
     with pytest.raises(RuntimeError, match="not ours to remove"):
         space["rehearse"](cluster)
     assert "/api/v1/namespaces/scalable-ai" in api.stored
-    assert not [verb for verb, _, _ in api.requests if verb != "GET"]
+    assert [verb for verb, _, _ in api.requests if verb != "GET"] == ["POST"], "nothing but the attempt to create it"
+
+
+def test_a_namespace_that_somebody_has_made_anew_is_left_alone(api, cells):
+    """Ours was deleted while it was watched, and another one made under its name."""
+    from kubernetes.client import ApiException
+
+    space, cluster = cells
+    other = {"kind": "Namespace", "metadata": {"name": "scalable-ai", "uid": "theirs"}}
+    space["observe"] = lambda *_: api.stored.update({"/api/v1/namespaces/scalable-ai": other})
+    with pytest.raises(ApiException, match="409"):
+        space["rehearse"](cluster)
+    assert api.stored["/api/v1/namespaces/scalable-ai"] is other
 
 
 def test_a_namespace_that_does_not_go_is_said(api, cells, monkeypatch):
@@ -353,5 +382,7 @@ def test_a_namespace_that_does_not_go_is_said(api, cells, monkeypatch):
         return answer(handler, verb)
 
     monkeypatch.setattr(api, "answer", keep)
+    from kubernetes.client import V1Namespace, V1ObjectMeta
+
     with pytest.raises(TimeoutError, match="the namespace stuck is still there after 0 s"):
-        space["remove"](cluster, "stuck", seconds=0)
+        space["remove"](cluster, V1Namespace(metadata=V1ObjectMeta(name="stuck")), seconds=0)

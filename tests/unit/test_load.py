@@ -1,8 +1,10 @@
-"""The replay asks everything once, in order, and a failed request is a result."""
+"""Loads: everything is asked once, in order, a failed request is a result, and one result serves open and closed loops."""
 
+import itertools
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from companion.errors import SettingError
@@ -10,22 +12,22 @@ from companion.measure import load
 
 
 def test_every_number_is_asked_once_and_answered_in_its_place():
-    run = load.replay(lambda number: number * number, requests=100, readers=7)
+    run = load.closed_loop_over(range(100), lambda number: number * number, threads=7)
     assert run.answers == [n * n for n in range(100)] and run.failed == 0
-    assert run.started[0] == 0 and run.started.shape == run.seconds.shape == (100,)
+    assert run.due[0] == 0 and run.due.shape == run.latency.shape == (100,)
 
 
 def test_a_failed_request_is_a_result_and_the_others_go_on():
-    run = load.replay(lambda number: 1 / (number - 3), requests=10, readers=2)
+    run = load.closed_loop_over(range(10), lambda number: 1 / (number - 3), threads=2)
     assert run.failed == 1 and isinstance(run.answers[3], ZeroDivisionError) and run.answers[4] == 1
 
 
-def test_readers_ask_side_by_side():
+def test_threads_ask_side_by_side():
     both = threading.Barrier(2)
-    assert load.replay(lambda _: both.wait(30) >= 0, requests=2, readers=2).answers == [True, True]
+    assert load.closed_loop_over(range(2), lambda _: both.wait(30) >= 0, threads=2).answers == [True, True]
 
 
-def test_an_interrupt_ends_all_readers():
+def test_an_interrupt_ends_all_threads():
     def ask(number):
         if number == 5:
             raise KeyboardInterrupt
@@ -33,15 +35,32 @@ def test_an_interrupt_ends_all_readers():
         return number
 
     with pytest.raises(KeyboardInterrupt):
-        load.replay(ask, requests=10**6, readers=3)
+        load.closed_loop_over(range(10**6), ask, threads=3)
 
 
-def test_callers_start_together():
+def test_they_start_together():
     everyone = threading.Barrier(8)
-    assert sorted(load.together(lambda: everyone.wait(30), callers=8)) == list(range(8))
+    assert sorted(load.together(lambda: everyone.wait(30), threads=8)) == list(range(8))
 
 
-@pytest.mark.parametrize("wrong", [{"requests": 0}, {"requests": 1, "readers": 0}])
+@pytest.mark.parametrize("wrong", [{"items": []}, {"items": [1], "threads": 0}])
 def test_nobody_and_nothing_is_refused(wrong):
-    with pytest.raises(SettingError, match="must be at least 1"):
-        load.replay(print, **wrong)
+    with pytest.raises(SettingError, match="must be above 0, got 0"):
+        load.closed_loop_over(ask=print, **wrong)
+
+
+def test_a_loop_ends_when_its_time_is_up_and_every_answer_is_kept():
+    numbers = itertools.count()
+    run = load.closed_loop(lambda: next(numbers), 0.05, threads=3, warm_up=2)
+    assert sorted(run.answers) == list(range(2, 2 + len(run.due))) and run.failed == 0
+    assert (np.diff(run.due) >= 0).all() and run.due[0] == 0 and run.rate > 0
+
+
+@pytest.mark.parametrize(("answer", "failed"), [(False, 3), (np.False_, 3), (True, 0), (None, 0), ([], 0), (0, 0)])
+def test_a_request_fails_by_an_exception_or_by_false(answer, failed):
+    assert load.closed_loop_over(range(3), lambda _: answer).failed == failed
+
+
+def test_an_open_loop_keeps_its_answers_in_the_order_in_which_they_were_due():
+    run = load.open_loop(lambda: 1, 100, 0.1, threads=4, warm_up=1, seed=3)
+    assert run.answers == [1] * len(run.due) and run.failed == 0 and (np.diff(run.due) >= 0).all()

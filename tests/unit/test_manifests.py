@@ -1,40 +1,19 @@
-"""The manifests in k8s/: rendered like Kustomize, valid for every supported release, and a clear line for each fault."""
+"""The manifests in k8s/: valid for every supported release, and a clear line for each fault."""
 
 import copy
 import importlib.util
-import shutil
-import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
-import yaml
 
 from companion import checkout
 from companion.configs import manifests
 from companion.errors import SettingError
 from companion.processes.server import free_port
 from companion.simulate import hpa
-
-FOLDERS = ("base", "dask", "spark", "load", "overlays/laptop", "overlays/cluster")
-
-
-def by_name(objects) -> dict:
-    return {manifests.named(o): o for o in objects}
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-def test_rendered_as_kubectl_does(name):
-    if not shutil.which("kubectl"):
-        pytest.skip("no kubectl on the PATH to compare with")
-    done = subprocess.run(["kubectl", "kustomize", checkout.folder("k8s") / name], capture_output=True, text=True)
-    if done.returncode and "unknown field" in done.stderr:
-        pytest.skip(f"this kubectl's Kustomize is too old: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    assert by_name(manifests.render(name)) == by_name(yaml.safe_load_all(done.stdout))
 
 
 @pytest.mark.parametrize("name", ["load", "overlays/laptop", "overlays/cluster"])
@@ -257,101 +236,27 @@ def test_a_fault_against_the_schema_is_one_line_with_the_path(change, message):
     assert str(caught.value).startswith("HorizontalPodAutoscaler recommender: ")
 
 
-# The renderer, where it refuses
-
-
-def overlay(folder: Path, kustomization: str, **files: str) -> Path:
-    (folder / "kustomization.yaml").write_text(kustomization)
-    for name, text in files.items():
-        (folder / f"{name}.yaml").write_text(text)
-    return folder
-
-
-THING = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: thing}\ndata: {a: '1'}\n"
+# Files
 
 
 @pytest.mark.parametrize(
-    ("kustomization", "message"),
+    ("text", "message"),
     [
-        ("namePrefix: x-", "kustomization.yaml: namePrefix: is not supported here"),
-        ("resources: [gone.yaml]", "gone.yaml: there is no such file"),
-        ("resources: [a.yaml, a.yaml]", "kustomization.yaml: ConfigMap thing: is there twice"),
-        ("resources: [broken.yaml]", "broken.yaml: line 2 is not YAML"),
-        (
-            "resources: [nameless.yaml]",
-            "nameless.yaml: Service without a name: a manifest has apiVersion, kind and metadata.name",
-        ),
-        ("resources: [text.yaml]", "text.yaml: a manifest is a mapping, not str"),
-        (
-            "resources: [a.yaml]\npatches: [{patch: '[]', target: {kind: Secret}}]",
-            "patches: nothing matches kind Secret",
-        ),
-        ("resources: [a.yaml]\npatches: [{patch: '{data: {}}'}]", "a patch needs a target"),
-        (
-            "resources: [a.yaml]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: thing, namespace: x}}'}]",
-            "patches: nothing matches version v1 kind ConfigMap name thing namespace x",
-        ),
-        (
-            "resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{op: replace, path: /data/b, value: x}]'",
-            "patches: replace /data/b: ConfigMap thing has no such field",
-        ),
-        (
-            "resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{op: test, path: /data/a, value: x}]'",
-            "patches: test /data/a: ConfigMap thing has '1' there",
-        ),
-        (
-            "resources: [a.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{op: move, path: /data/a}]'",
-            "the operation 'move' is not supported here",
-        ),
-        ("configMapGenerator: [{name: x, literals: [a=1]}]", "with disableNameSuffixHash: true only"),
-        ("resources: [a.yaml]\nreplicas: [{name: web, count: 2}]", "replicas: nothing is named 'web'"),
-        ("resources: [a.yaml]\npatches: [{path: nowhere.yaml}]", "nowhere.yaml: there is no such file"),
+        (None, "a.yaml: there is no such file"),
+        ("a: [\n", "a.yaml: line 2 is not YAML"),
+        ("just words", "a.yaml: a manifest is a mapping, not str"),
     ],
 )
-def test_what_is_not_supported_is_named(tmp_path, kustomization, message):
-    folder = overlay(
-        tmp_path, kustomization, a=THING, broken="a: [\n", text="just words", nameless="apiVersion: v1\nkind: Service\n"
-    )
-    with pytest.raises(SettingError) as caught:
-        manifests.render(folder)
-    assert message in str(caught.value) and str(tmp_path) not in str(caught.value)
+def test_a_file_that_holds_no_manifests(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(SettingError, match=f"^{message}"):
+        manifests.load(tmp_path / "a.yaml")
 
 
-def test_patches_images_and_labels_as_kustomize_does(tmp_path):
-    """Cases that k8s/ does not have, compared with kubectl too where it is there."""
-    (tmp_path / "pod.yaml").write_text(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: other}\nspec:\n"
-        "  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n"
-        "      - {name: a, image: 'python:3', args: [one, two], env: [{name: X, value: '1'}, {name: Y, value: '2'}]}\n"
-        "      - {name: b, image: 'redis:7', ports: [{containerPort: 1}, {containerPort: 2}]}\n"
-        "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"
-    )
-    plan = {
-        "resources": ["pod.yaml"],
-        "namespace": "here",
-        "labels": [{"pairs": {"team": "blue"}, "includeSelectors": True}, {"pairs": {"tier": "front"}, "includeTemplates": True}],
-        "images": [{"name": "python", "newName": "mirror/python", "newTag": "3.12"}, {"name": "redis", "newTag": "8"}],
-        "patches": [
-            {
-                "patch": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: other}\nspec: {template: {spec: {containers: ["
-                "{name: b, ports: [{containerPort: 2, name: two}]}, {name: c, image: 'nginx:1'},"
-                "{name: a, args: [three], env: [{name: Y, value: '3'}]}]}}}\n"
-            },
-            {"target": {"kind": "Service"}, "patch": "- {op: add, path: /spec/ports/-, value: {port: 81, name: more}}\n"
-             "- {op: add, path: /spec/ports/0/name, value: first}\n- {op: add, path: /metadata/annotations, value: {a~1b: c}}\n"},
-            {"target": {"kind": "Deployment", "name": "w.*"}, "patch": "- {op: remove, path: /spec/template/spec/containers/0/ports/1}\n"},
-        ],
-    }  # fmt: skip
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(plan))
-    ours = manifests.render(tmp_path)
-    containers = manifests.find(ours, "Deployment")["spec"]["template"]["spec"]["containers"]
-    assert [c["name"] for c in containers] == ["b", "c", "a"]
-    assert containers[2]["image"] == "mirror/python:3.12" and containers[2]["args"] == ["three"]
-    assert manifests.find(ours, "Service")["spec"]["selector"] == {"app": "web", "team": "blue"}
-    if shutil.which("kubectl"):
-        done = subprocess.run(["kubectl", "kustomize", tmp_path], capture_output=True, text=True)
-        if "unknown field" not in done.stderr:
-            assert by_name(ours) == by_name(yaml.safe_load_all(done.stdout)), done.stderr
+def test_an_object_that_is_there_twice():
+    with pytest.raises(SettingError, match=r"^HorizontalPodAutoscaler recommender: is there twice$"):
+        manifests.check([*objects(), scaler_manifest()], ["1.36"])
 
 
 def test_dumped_and_read_again(tmp_path):

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import assert_gone, assert_no_new_shared_memory, marked, new_mark, shared_memory, until
 
-from companion import DatasetError, WorkspaceError
+from companion import DatasetError, SettingError, WorkspaceError
 from companion.book import chapter
 from companion.datasets import text
 
@@ -115,7 +115,7 @@ def test_manuals_are_prose_by_service():
 
 
 def test_what_is_wrong_is_named(tmp_path, monkeypatch):
-    with pytest.raises(DatasetError, match="documents must be at least 1, got 0"):
+    with pytest.raises(SettingError, match="documents must be at least 1, got 0"):
         text.write(tmp_path, documents=0, real=False)
     monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(DatasetError, match="botocore, which is missing: install it, or use real=False"):

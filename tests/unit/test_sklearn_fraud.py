@@ -19,7 +19,7 @@ import pytest
 from conftest import NOTEBOOKS
 from processes import assert_gone, marked, new_mark, until
 
-from companion import DatasetError
+from companion import DatasetError, SettingError
 from companion.datasets import fraud
 
 NOTEBOOK = NOTEBOOKS / "03-adaptive-learning" / "sklearn_fraud.ipynb"
@@ -87,9 +87,9 @@ def test_cards_have_habits_and_fraud_breaks_them(table):
 
 
 def test_wrong_calls_and_tables_are_named(table):
-    with pytest.raises(DatasetError, match="no scenario 'quiet'; there are: stationary, gradual, sudden, both"):
+    with pytest.raises(SettingError, match="no scenario 'quiet'; there are: stationary, gradual, sudden, both"):
         fraud.stream(scenario="quiet")
-    with pytest.raises(DatasetError, match="at least 10,000, got 9"):
+    with pytest.raises(SettingError, match="at least 10,000, got 9"):
         fraud.stream(9)
     with pytest.raises(DatasetError, match="missing: card, amount"):
         fraud.features(table.drop(columns=["card", "amount"]))

@@ -21,7 +21,7 @@ from conftest import NOTEBOOKS, missing_engines
 from processes import assert_gone, new_mark, until
 from watch import watched
 
-from companion import DatasetError, EngineUnavailable, WorkspaceError
+from companion import DatasetError, EngineUnavailable, SettingError, WorkspaceError
 from companion.book import chapter
 from companion.datasets import shop
 from companion.engines import spark
@@ -96,7 +96,7 @@ def test_popularity_is_skewed_and_a_sixth_starts_cold(simulated):
     ],
 )
 def test_a_shop_too_small_is_named(sizes, message):
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(SettingError, match=message):
         shop.simulate(*sizes)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from companion import DatasetError
+from companion import DatasetError, SettingError
 from companion.configs import sql
 from companion.datasets import meters
 
@@ -26,7 +26,7 @@ def test_the_planted_shares_of_the_regions_are_exact():
 
 
 def test_too_few_rows_are_told():
-    with pytest.raises(DatasetError, match="at least 10000"):
+    with pytest.raises(SettingError, match="at least 10000"):
         meters.readings(10)
 
 
@@ -40,13 +40,13 @@ def test_a_row_on_the_wire_is_what_the_documentation_says():
 
 
 def test_an_sql_file_that_is_not_there_is_named():
-    with pytest.raises(DatasetError, match=r"no SQL file data/sql/partitioning/nonsense\.sql"):
+    with pytest.raises(SettingError, match=r"no SQL file data/sql/partitioning/nonsense\.sql"):
         sql.statements("partitioning/nonsense")
 
 
 def test_a_name_twice_or_none_is_told(tmp_path, monkeypatch):
     (tmp_path / "data" / "sql").mkdir(parents=True)
-    monkeypatch.setattr(sql.book, "folder", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(sql.checkout, "folder", lambda name: tmp_path / name)
     for text in ("SELECT 1;", "-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;"):
         (tmp_path / "data" / "sql" / "x.sql").write_text(text)
         with pytest.raises(DatasetError, match="one name each"):

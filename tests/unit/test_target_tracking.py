@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from companion.errors import SettingError
 from companion.simulate import target_tracking as tt
 from companion.simulate import traffic
-from companion.simulate.target_tracking import ALARM, INSUFFICIENT_DATA, OK, Alarm, Step, StepScaling, TargetTracking
+from companion.simulate.target_tracking import (
+    ALARM,
+    INSUFFICIENT_DATA,
+    OK,
+    Alarm,
+    StepAdjustment,
+    StepScaling,
+    TargetTracking,
+)
 
 OLD = traffic.ALWAYS
 GREATER, GREATER_EQUAL, LESS = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold"
@@ -88,14 +96,14 @@ def guide_steps(warmup: float = 60.0) -> tt.Plan:
         "out",
         tt.CPU,
         Alarm(50, GREATER_EQUAL),
-        (Step(0, 10, 0), Step(10, 20, 10), Step(20, INFINITY, 30)),
+        (StepAdjustment(0, 10, 0), StepAdjustment(10, 20, 10), StepAdjustment(20, INFINITY, 30)),
         "PercentChangeInCapacity",
     )
     inward = StepScaling(
         "in",
         tt.CPU,
         Alarm(50, "LessThanOrEqualToThreshold"),
-        (Step(-10, 0, 0), Step(-20, -10, -10), Step(-INFINITY, -20, -30)),
+        (StepAdjustment(-10, 0, 0), StepAdjustment(-20, -10, -10), StepAdjustment(-INFINITY, -20, -30)),
         "PercentChangeInCapacity",
     )
     return tt.Plan(1, 100, 10, warmup, (out, inward))
@@ -115,29 +123,29 @@ def test_a_scale_in_does_not_start_while_one_warms_up():
 
 
 def test_the_guides_bounds():
-    three = StepScaling("out", tt.CPU, Alarm(50, GREATER), (Step(0, INFINITY, 3),))
+    three = StepScaling("out", tt.CPU, Alarm(50, GREATER), (StepAdjustment(0, INFINITY, 3),))
     assert desired(tt.Plan(1, 3, 2, policies=(three,)), [90]) == [3]
-    two = StepScaling("in", tt.CPU, Alarm(50, LESS), (Step(-INFINITY, 0, -2),))
+    two = StepScaling("in", tt.CPU, Alarm(50, LESS), (StepAdjustment(-INFINITY, 0, -2),))
     assert desired(tt.Plan(2, 9, 3, policies=(two,)), [10]) == [2]
 
 
 def test_the_guides_two_policies_that_scale_in_the_larger_capacity_wins():
-    three = StepScaling("three", tt.CPU, Alarm(50, LESS), (Step(-INFINITY, 0, -3),))
+    three = StepScaling("three", tt.CPU, Alarm(50, LESS), (StepAdjustment(-INFINITY, 0, -3),))
     quarter = replace(
-        three, name="quarter", steps=(Step(-INFINITY, 0, -25),), adjustment_type="PercentChangeInCapacity"
+        three, name="quarter", steps=(StepAdjustment(-INFINITY, 0, -25),), adjustment_type="PercentChangeInCapacity"
     )
     assert desired(tt.Plan(1, 9, 8, policies=(three, quarter)), [10]) == [6], "25 % of 8 is 2, fewer than 3"
 
 
 def test_the_guides_least_adjustment():
     policy = StepScaling(
-        "out", tt.CPU, Alarm(50, GREATER), (Step(0, INFINITY, 25),), "PercentChangeInCapacity", least=2
+        "out", tt.CPU, Alarm(50, GREATER), (StepAdjustment(0, INFINITY, 25),), "PercentChangeInCapacity", least=2
     )
     assert tt.stepped_capacity(policy, 4, 60) == 6, "25 % of 4 is 1, but at least 2"
 
 
 def test_exact_capacity():
-    policy = StepScaling("exact", tt.CPU, Alarm(50, GREATER), (Step(0, INFINITY, 7),), "ExactCapacity")
+    policy = StepScaling("exact", tt.CPU, Alarm(50, GREATER), (StepAdjustment(0, INFINITY, 7),), "ExactCapacity")
     assert desired(tt.Plan(1, 9, 3, policies=(policy,)), [60, 60]) == [7, 7]
 
 
@@ -215,7 +223,7 @@ def test_the_largest_of_several_wins_and_all_must_agree_to_scale_in():
 
 
 def test_a_step_policy_does_not_wait_for_target_tracking_to_scale_in():
-    step = StepScaling("in", tt.CPU, Alarm(30, LESS), (Step(-INFINITY, 0, -1),))
+    step = StepScaling("in", tt.CPU, Alarm(30, LESS), (StepAdjustment(-INFINITY, 0, -1),))
     plan = tt.Plan(1, 9, 4, policies=(cpu(), step))
     assert desired(plan, [20]) == [3]
 
@@ -332,9 +340,9 @@ def plans(draw) -> tt.Plan:
         for metric in metrics[: draw(st.integers(0, 2))]
     ]
     if draw(st.booleans()):
-        steps = (Step(0, 10, draw(st.integers(1, 3))), Step(10, INFINITY, draw(st.integers(1, 9))))
+        steps = (StepAdjustment(0, 10, draw(st.integers(1, 3))), StepAdjustment(10, INFINITY, draw(st.integers(1, 9))))
         policies.append(StepScaling("up", tt.CPU, Alarm(60, GREATER_EQUAL, 2, 1), steps))
-        policies.append(StepScaling("down", tt.CPU, Alarm(30, LESS, 2, 2), (Step(-INFINITY, 0, -1),)))
+        policies.append(StepScaling("down", tt.CPU, Alarm(30, LESS, 2, 2), (StepAdjustment(-INFINITY, 0, -1),)))
     warmup = draw(st.sampled_from([None, 0, 90, 300]))
     return tt.Plan(minimum, maximum, draw(st.integers(minimum, maximum)), warmup, tuple(policies))
 
@@ -408,12 +416,19 @@ ALARM_OF_STEP = {
 }
 
 
+def test_an_action_that_only_aws_can_resolve_names_no_policy():
+    imported = {"Fn::ImportValue": "alerts"}
+    other = {"MetricName": "CPUUtilization", "AlarmActions": [imported]}
+    plan = tt.plan(GROUP, [STEP], [other, {**ALARM_OF_STEP, "AlarmActions": [imported, "out"]}])
+    assert plan.policies[0].alarm == Alarm(80, GREATER, 2, 2)
+
+
 def test_a_plan_from_awss_dictionaries():
     action = {"ScheduledActionName": "evening", "Recurrence": "0 17 * * *", "MinSize": 4}
     plan = tt.plan(GROUP, [TRACKING, STEP], [ALARM_OF_STEP], [action])
     assert (plan.minimum, plan.maximum, plan.desired, plan.warmup) == (2, 9, 2, 120)
     assert plan.policies[0] == cpu(50) and plan.policies[1].alarm == Alarm(80, GREATER, 2, 2)
-    assert plan.policies[1].steps == (Step(0, INFINITY, 1),) and plan.schedule[0].minimum == 4
+    assert plan.policies[1].steps == (StepAdjustment(0, INFINITY, 1),) and plan.schedule[0].minimum == 4
 
 
 def tracking(**changes) -> dict:

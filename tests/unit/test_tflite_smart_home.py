@@ -10,7 +10,7 @@ import pytest
 import requests
 from processes import assert_gone, new_mark
 
-from companion import DatasetError, EngineUnavailable
+from companion import DatasetError, EngineUnavailable, SettingError
 from companion.datasets import smart_home
 from companion.engines import litert
 from companion.labs.edge import cloud
@@ -52,7 +52,7 @@ def test_windows_look_back_one_hour():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(DatasetError, match="days must be at least 2, got 1"):
+    with pytest.raises(SettingError, match="days must be at least 2, got 1"):
         smart_home.readings(1)
     table = smart_home.readings(2)
     with pytest.raises(DatasetError, match="missing: co2, light"):
@@ -63,10 +63,10 @@ def test_bad_input_is_named():
 
 def test_what_is_no_model_is_refused_before_native_code_sees_it(tmp_path):
     with pytest.raises(ValueError, match="no TFL3 mark"):
-        litert.connect(b"PK\x03\x04 a zip file")
+        litert.interpreter(b"PK\x03\x04 a zip file")
     (tmp_path / "cut.tflite").write_bytes(b"\x1c\x00\x00")
     with pytest.raises(ValueError, match=r"cut\.tflite is not a TFLite model"):
-        litert.connect(tmp_path / "cut.tflite")
+        litert.interpreter(tmp_path / "cut.tflite")
 
 
 def test_a_truncated_model_and_a_wrong_input_give_an_error_not_a_crash(tmp_path):
@@ -80,7 +80,7 @@ with quiet(prints=True):
     model = keras.Sequential([keras.Input((72,)), keras.layers.Dense(4)])
     content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
 from companion.engines import litert
-runtime = litert.connect(content)
+runtime = litert.interpreter(content)
 index = runtime.get_input_details()[0]["index"]
 for name, wrong in {"shape": np.zeros((1, 71), np.float32), "dtype": np.zeros((1, 72), np.int8)}.items():
     try:
@@ -88,7 +88,7 @@ for name, wrong in {"shape": np.zeros((1, 71), np.float32), "dtype": np.zeros((1
     except ValueError as error:
         print(name, "ValueError", len(str(error)) > 10)
 try:
-    litert.connect(content[: len(content) // 2])
+    litert.interpreter(content[: len(content) // 2])
 except ValueError as error:
     print("cut", "ValueError", error)
 """
@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_said(tmp_path):
 
 def test_it_dies_with_a_killed_kernel(tmp_path):
     mark = new_mark()
-    code = f"from pathlib import Path; from companion.simulate import cloud; c = cloud.start(Path({str(tmp_path)!r})); print(c.url, flush=True); import time; time.sleep(60)"
+    code = f"from pathlib import Path; from companion.labs.edge import cloud; c = cloud.start(Path({str(tmp_path)!r})); print(c.url, flush=True); import time; time.sleep(60)"
     kernel = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
     )

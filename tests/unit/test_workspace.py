@@ -1,5 +1,6 @@
 """The scratch folder: fresh for each process, gone with it, swept after a kill, clear when the disk is full."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from companion import WorkspaceError, workspace
+from companion import WorkspaceError, this_run, workspace
 from companion.workspace import disk_errors
 
 MAKE = "from companion import workspace; w = workspace('job'); (w / 'file').write_text('x'); print(w, flush=True)"
@@ -40,8 +41,9 @@ def test_what_a_killed_process_left_is_swept_by_the_next(scratch):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert os.path.isdir(left)
-    workspace("other")
+    mine = workspace("other")
     assert not os.path.exists(left)
+    assert {path.name for path in scratch.iterdir()} == {mine.name, f".{mine.name}.made"}, "nor its mark"
 
 
 def test_the_folder_of_a_living_process_is_not_swept(scratch):
@@ -52,6 +54,26 @@ def test_the_folder_of_a_living_process_is_not_swept(scratch):
     workspace("other")
     assert os.path.isdir(left)
     process.communicate(b"\n")
+
+
+def test_a_readers_own_folder_is_not_swept_whatever_its_name(scratch):
+    """What a name looks like says nothing: 2024 was taken for the process id of a kernel that is gone."""
+    ours = [scratch / name for name in ("backup-2024-final", "job-999999-abcdefgh", "a-1-b-2-c")]
+    for folder in ours:
+        folder.mkdir(parents=True)
+        (folder / "thesis.txt").write_text("precious")
+    workspace("other")
+    assert [(folder / "thesis.txt").read_text() for folder in ours] == ["precious"] * 3
+
+
+def test_the_folder_of_another_machine_is_not_swept(scratch):
+    """Storage that all machines see: a process id of there says nothing here."""
+    theirs = scratch / "job-999999-abcdefgh"
+    theirs.mkdir(parents=True)
+    mark = {**this_run.mark(), "place": "another boot, another machine", "pid": 999999}
+    (scratch / ".job-999999-abcdefgh.made").write_text(json.dumps(mark))
+    workspace("other")
+    assert theirs.is_dir()
 
 
 def test_too_little_space_is_said_before_anything_is_written(scratch):

@@ -6,30 +6,31 @@ the session holds made-up credentials, every client gets an explicit endpoint, a
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
 import os
 import re
-import secrets
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from companion.engines import Status
+from companion import this_run
+from companion.engines import _embedded
+from companion.engines._ladder import UNKNOWN, Status, climb, variable
 from companion.errors import EngineUnavailable
+from companion.processes import caretaker
 from companion.processes.server import answers, package_version
 from companion.workspace import workspace
 
 if TYPE_CHECKING:
     from boto3 import Session
 
-VARIABLE = "AWS_ENDPOINT_URL"
-REAL = "COMPANION_REAL_AWS"
+VARIABLE, REAL = VARIABLES = ("AWS_ENDPOINT_URL", "COMPANION_REAL_AWS")
 REGION = "us-east-1"
 PROJECT = "scalable-ai-companion"
 #: of this process: what it makes carries them, and clean_up() removes what carries them
-TAGS = {"Project": PROJECT, "Run": f"{os.getpid()}-{secrets.token_hex(4)}"}
+TAGS = {"Project": PROJECT, "Run": this_run.TAG}
 _AMAZON = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.dev")
 
 
@@ -40,21 +41,24 @@ def connect() -> Session:
     server is a thread of this process, so it ends with it.
 
     With ``COMPANION_REAL_AWS=<account number>`` it is the reader's own default session, after a check that it belongs to
-    this very account, which is printed. At the end of the process :func:`clean_up` removes what carries :data:`TAGS`.
+    this very account, which is printed. There, and at an endpoint of the reader's, what carries :data:`TAGS` is removed when
+    the process ends, also when it is killed.
 
     Raises:
         EngineUnavailable: nothing answers at ``AWS_ENDPOINT_URL``, it points at Amazon itself, or the account is another.
     """
-    endpoint = os.environ.get(VARIABLE)
-    if account := os.environ.get(REAL):
+    endpoint = variable(VARIABLE)
+    if account := variable(REAL):
         return _connect_real(account, endpoint)
-    endpoint = endpoint or _embedded_endpoint()
+    readers, endpoint = endpoint, endpoint or _embedded_endpoint()
     if _is_amazon(endpoint):
         raise EngineUnavailable(
             f"{VARIABLE} points at real AWS. Unset it; if you mean real AWS, with its bill, set {REAL} to your account number."
         )
     if not answers(endpoint, 80):
         raise EngineUnavailable(f"nothing answers at {VARIABLE}={endpoint}. Unset it to use the embedded stand-in.")
+    if readers and not (_server and readers == _embedded_endpoint()):
+        _remove_at_the_end(readers)
     return _session(endpoint)
 
 
@@ -71,7 +75,7 @@ def _session(endpoint: str) -> Session:
     class Bound(Core):
         """Every client gets the endpoint explicitly, which no variable and no file overrides."""
 
-        def create_client(self, *arguments, **options):
+        def create_client(self, *arguments: Any, **options: Any) -> Any:
             options["endpoint_url"] = options.get("endpoint_url") or endpoint
             return super().create_client(*arguments, **options)
 
@@ -90,11 +94,11 @@ def _session(endpoint: str) -> Session:
     return boto3.Session(botocore_session=core)
 
 
-def _refuse_others(endpoint: str):
+def _refuse_others(endpoint: str) -> Callable[..., None]:
     """The last line of defence, against a client that was given another endpoint by hand."""
     own = urlsplit(endpoint)
 
-    def refuse(request, **_) -> None:
+    def refuse(request: Any, **_: object) -> None:
         there = urlsplit(request.url)
         same_host = there.hostname == own.hostname or str(there.hostname).endswith(f".{own.hostname}")
         if not same_host or there.port != own.port:
@@ -125,7 +129,7 @@ def _connect_real(account: str, endpoint: str | None) -> Session:
     print(
         f"REAL AWS: account {found}, region {session.region_name}. What is made here is billed, tagged and removed again."
     )
-    atexit.register(_clean_up_at_exit, session)
+    _remove_at_the_end(account)
     return session
 
 
@@ -135,58 +139,68 @@ def _real_session() -> Session:
     return boto3.Session()
 
 
-def _clean_up_at_exit(session: Session) -> None:
-    with contextlib.suppress(Exception):  # the interpreter is ending: what is left keeps its tags
-        clean_up(session)
+@cache
+def _remove_at_the_end(where: str) -> None:
+    """Once for an endpoint or an account: what carries this run's tags goes when this process is gone."""
+    caretaker.entrust(__name__, "remove_tagged", where=where, tags=TAGS)
+
+
+def remove_tagged(where: str, tags: dict[str, str]) -> None:
+    """For the caretaker: remove what a run made at an endpoint, or in the account that it was given."""
+    session = _real_session() if where.isdigit() else _session(where)
+    if not where.isdigit() or session.client("sts").get_caller_identity()["Account"] == where:
+        _clean_up(session, tags)
 
 
 def clean_up(session: Session, *, whole_project: bool = False) -> list[str]:
     """Delete the stacks, auto-scaling groups and launch templates that carry this process's :data:`TAGS`.
 
     Args:
-        whole_project: those of every run, such as one whose kernel was killed.
+        whole_project: those of every run, also of one that is at work somewhere else.
 
     Returns:
         What was deleted, as ``kind name``.
     """
-    wanted = {"Project": PROJECT} if whole_project else TAGS
+    return _clean_up(session, {"Project": PROJECT} if whole_project else TAGS)
 
-    def ours(tags: list[dict]) -> bool:
+
+def _clean_up(session: Session, wanted: dict[str, str]) -> list[str]:
+    def ours(tags: list[dict[str, str]]) -> bool:
         found = {tag["Key"]: tag["Value"] for tag in tags}
         return all(found.get(key) == value for key, value in wanted.items())
 
-    def every(client: str, operation: str, key: str) -> list[dict]:
-        return [item for page in session.client(client).get_paginator(operation).paginate() for item in page[key]]
+    def every(client: Any, operation: str, key: str) -> list[dict[str, Any]]:
+        return [item for page in client.get_paginator(operation).paginate() for item in page[key]]
 
     deleted = []
-    for stack in every("cloudformation", "describe_stacks", "Stacks"):
+    stacks, groups, machines = (session.client(name) for name in ("cloudformation", "autoscaling", "ec2"))
+    for stack in every(stacks, "describe_stacks", "Stacks"):
         if ours(stack.get("Tags", [])):
-            session.client("cloudformation").delete_stack(StackName=stack["StackName"])
+            stacks.delete_stack(StackName=stack["StackName"])
             # by name: describing a deleted stack by its id makes moto create its resources again, for the outputs
-            session.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=stack["StackName"])
+            stacks.get_waiter("stack_delete_complete").wait(StackName=stack["StackName"])
             deleted.append(f"stack {stack['StackName']}")
-    for group in every("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
+    for group in every(groups, "describe_auto_scaling_groups", "AutoScalingGroups"):
         if ours(group.get("Tags", [])):
-            session.client("autoscaling").delete_auto_scaling_group(
-                AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True
-            )
+            groups.delete_auto_scaling_group(AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True)
             deleted.append(f"group {group['AutoScalingGroupName']}")
-    for template in every("ec2", "describe_launch_templates", "LaunchTemplates"):
+    for template in every(machines, "describe_launch_templates", "LaunchTemplates"):
         if ours(template.get("Tags", [])):
-            session.client("ec2").delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
+            machines.delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
             deleted.append(f"launch template {template['LaunchTemplateName']}")
     return deleted
 
 
 # The stand-in
 
-_server = None
+_server: Any = None
 
 
 def _embedded_endpoint() -> str:
     """Start moto's server once a process and return its address."""
     global _server
     if _server is None:
+        _embedded.require_machine()
         try:
             from moto.server import ThreadedMotoServer
         except ImportError as error:
@@ -203,14 +217,22 @@ def _embedded_endpoint() -> str:
 
 
 def probe() -> Status:
-    """boto3's version, and whether the endpoint in the environment answers."""
-    version = package_version("boto3")
-    if version is None:
-        return Status("aws", "missing", "-", "pip install boto3 'moto[server]'")
-    if account := os.environ.get(REAL):
-        return Status("aws", "live", version, f"real AWS, account {account}: what is made is billed")
-    if endpoint := os.environ.get(VARIABLE):
-        if answers(endpoint, 80):
-            return Status("aws", "live", version, endpoint)
-        return Status("aws", "missing", version, f"nothing answers at {VARIABLE}={endpoint}")
-    return Status("aws", "embedded", version, f"moto {package_version('moto')} on loopback, no account")
+    """The stand-in's version, and whether the endpoint in the environment answers."""
+    return climb(
+        "aws",
+        client="boto3",
+        install="pip install boto3 'moto[server]'",
+        live=_live_place,
+        embedded=lambda: (f"moto {package_version('moto') or UNKNOWN}", "a stand-in on loopback, no account"),
+    )
+
+
+def _live_place() -> tuple[str, str] | None:
+    if account := variable(REAL):
+        return UNKNOWN, f"real AWS, account {account}: what is made is billed"
+    endpoint = variable(VARIABLE)
+    if endpoint is None:
+        return None
+    if not answers(endpoint, 80):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE}={endpoint}")
+    return UNKNOWN, endpoint

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.autoscaling import models as scaling_models
 from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, FakeScheduledAction, autoscaling_backends
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch import models as alarm_models
 from moto.core.common_models import CloudFormationModel
-from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
+from moto.elbv2 import models as balancer_models
+
+# moto's annotations are narrower than what it takes, and its classes get methods here
+_scaling: Any = scaling_models
+_alarms: Any = alarm_models
+_balancers: Any = balancer_models
 
 
 class _Kept:
@@ -30,13 +35,26 @@ class _Kept:
         return self._physical_id
 
     @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> Any:
+        raise NotImplementedError
+
+    @classmethod
     def update_from_cloudformation_json(
-        cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
-    ):
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+    ) -> Any:
         return cls.create_from_cloudformation_json(original_resource.name, cloudformation_json, account_id, region_name)
 
     @classmethod
-    def delete_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name) -> None:
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+    ) -> None:
         """Not called: ``delete`` is there."""
 
 
@@ -52,9 +70,11 @@ class ScalingPolicy(_Kept, CloudFormationModel):  # moto lists direct subclasses
         return "AWS::AutoScaling::ScalingPolicy"
 
     @classmethod
-    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> Any:
         of: dict[str, Any] = cloudformation_json["Properties"]
-        policy = autoscaling_backends[account_id][region_name].put_scaling_policy(
+        policy = _scaling.autoscaling_backends[account_id][region_name].put_scaling_policy(
             name=resource_name,
             policy_type=of.get("PolicyType", "SimpleScaling"),
             metric_aggregation_type=of.get("MetricAggregationType"),
@@ -71,7 +91,7 @@ class ScalingPolicy(_Kept, CloudFormationModel):  # moto lists direct subclasses
         return cls(resource_name, policy.arn)
 
     def delete(self, account_id: str, region_name: str) -> None:
-        autoscaling_backends[account_id][region_name].policies.pop(self.name, None)
+        _scaling.autoscaling_backends[account_id][region_name].policies.pop(self.name, None)
 
 
 class MetricAlarm(_Kept, CloudFormationModel):
@@ -86,9 +106,11 @@ class MetricAlarm(_Kept, CloudFormationModel):
         return "AWS::CloudWatch::Alarm"
 
     @classmethod
-    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **_):
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+    ) -> Any:
         of: dict[str, Any] = cloudformation_json["Properties"]
-        cloudwatch_backends[account_id][region_name].put_metric_alarm(
+        _alarms.cloudwatch_backends[account_id][region_name].put_metric_alarm(
             name=resource_name,
             namespace=of.get("Namespace"),
             metric_name=of.get("MetricName"),
@@ -106,10 +128,10 @@ class MetricAlarm(_Kept, CloudFormationModel):
         return cls(resource_name, resource_name)
 
     def delete(self, account_id: str, region_name: str) -> None:
-        cloudwatch_backends[account_id][region_name].alarms.pop(self.name, None)
+        _alarms.cloudwatch_backends[account_id][region_name].alarms.pop(self.name, None)
 
 
-def _number(value) -> int | None:
+def _number(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
@@ -118,10 +140,15 @@ def _tracking(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _update_in_place(
-    cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name
-) -> FakeAutoScalingGroup:
+    cls: Any,
+    original_resource: Any,
+    new_resource_name: str,
+    cloudformation_json: Any,
+    account_id: str,
+    region_name: str,
+) -> Any:
     of: dict[str, Any] = cloudformation_json["Properties"]
-    return autoscaling_backends[account_id][region_name].update_auto_scaling_group(
+    return _scaling.autoscaling_backends[account_id][region_name].update_auto_scaling_group(
         name=original_resource.name,
         availability_zones=of.get("AvailabilityZones", []),
         desired_capacity=_number(of.get("DesiredCapacity")),
@@ -140,35 +167,35 @@ class _NameTaken(AutoscalingClientError):
     message = "AutoScalingGroup by this name already exists"
 
 
-_create_group = AutoScalingBackend.create_auto_scaling_group
+_create_group = _scaling.AutoScalingBackend.create_auto_scaling_group
 
 
-def _create_new_group(self, name: str, *arguments, **options) -> FakeAutoScalingGroup:
+def _create_new_group(self: Any, name: str, *arguments: Any, **options: Any) -> Any:
     if name in self.autoscaling_groups:
         raise _NameTaken
     return _create_group(self, name, *arguments, **options)
 
 
-def _delete_action(self, account_id: str, region_name: str) -> None:
-    autoscaling_backends[account_id][region_name].scheduled_actions.pop(self.scheduled_action_name, None)
+def _delete_action(self: Any, account_id: str, region_name: str) -> None:
+    _scaling.autoscaling_backends[account_id][region_name].scheduled_actions.pop(self.scheduled_action_name, None)
 
 
-AutoScalingBackend.create_auto_scaling_group = _create_new_group
-FakeScheduledAction.physical_resource_id = property(lambda self: self.scheduled_action_name)
-FakeScheduledAction.delete = _delete_action
-FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_in_place)
+_scaling.AutoScalingBackend.create_auto_scaling_group = _create_new_group
+_scaling.FakeScheduledAction.physical_resource_id = property(lambda self: self.scheduled_action_name)
+_scaling.FakeScheduledAction.delete = _delete_action
+_scaling.FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_in_place)
 
 
-_load_balancer_attribute = FakeLoadBalancer.get_cfn_attribute
+_load_balancer_attribute = _balancers.FakeLoadBalancer.get_cfn_attribute
 
 
-def _of_load_balancer(self, attribute_name: str) -> Any:
+def _of_load_balancer(self: Any, attribute_name: str) -> Any:
     if attribute_name == "LoadBalancerFullName":
         return self.arn.partition(":loadbalancer/")[2]
     return _load_balancer_attribute(self, attribute_name)
 
 
-def _of_target_group(self, attribute_name: str) -> Any:
+def _of_target_group(self: Any, attribute_name: str) -> Any:
     if attribute_name == "TargetGroupFullName":
         return "targetgroup/" + self.arn.partition(":targetgroup/")[2]
     if attribute_name == "TargetGroupName":
@@ -176,5 +203,5 @@ def _of_target_group(self, attribute_name: str) -> Any:
     raise UnformattedGetAttTemplateException
 
 
-FakeLoadBalancer.get_cfn_attribute = _of_load_balancer
-FakeTargetGroup.get_cfn_attribute = _of_target_group
+_balancers.FakeLoadBalancer.get_cfn_attribute = _of_load_balancer
+_balancers.FakeTargetGroup.get_cfn_attribute = _of_target_group

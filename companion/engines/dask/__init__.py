@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
-from companion.engines import Status
+from companion.engines import _embedded
+from companion.engines._ladder import UNKNOWN, Status, climb, variable
 from companion.errors import EngineUnavailable
 from companion.processes.server import answers, package_version
 from companion.workspace import workspace
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
+VARIABLES = (VARIABLE,)
 
 #: one BLAS/OpenMP thread a worker: two workers with two threads each would fight over two cores
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -24,7 +25,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20)}
 
 
-def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.0) -> Client:
+def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.0) -> Client:
     """A Dask client: usable as it is, or in a ``with`` block that closes the embedded cluster at its end.
 
     Args:
@@ -39,8 +40,9 @@ def connect(n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.
     """
     from distributed import Client
 
-    if address := os.environ.get(VARIABLE):
+    if address := variable(VARIABLE):
         return _connect_live(address, n_workers, timeout)
+    _embedded.require_machine()
     import dask
 
     folder = str(workspace("dask"))
@@ -86,11 +88,19 @@ def _connect_live(address: str, n_workers: int, timeout: float) -> Client:
 
 def probe() -> Status:
     """The installed version, and whether the scheduler in the environment answers."""
-    version = package_version("distributed")
-    if version is None:
-        return Status("dask", "missing", "-", "pip install distributed")
-    if address := os.environ.get(VARIABLE):
-        if answers(address, 8786):
-            return Status("dask", "live", version, address)
-        return Status("dask", "missing", version, f"nothing answers at {VARIABLE}={address}")
-    return Status("dask", "embedded", version, "worker processes on loopback")
+    return climb(
+        "dask",
+        client="distributed",
+        install="pip install distributed",
+        live=_live_place,
+        embedded=lambda: (package_version("dask") or UNKNOWN, "worker processes on loopback"),
+    )
+
+
+def _live_place() -> tuple[str, str] | None:
+    address = variable(VARIABLE)
+    if address is None:
+        return None
+    if not answers(address, 8786):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE}={address}")
+    return UNKNOWN, address

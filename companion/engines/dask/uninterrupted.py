@@ -7,6 +7,6 @@ the work: the next cell would wait for a cluster without workers.
 import signal
 
 
-def dask_setup(_worker) -> None:
+def dask_setup(_worker: object) -> None:
     """Called by Dask in the worker's main thread; asyncio has set its own handler by then, which this replaces."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

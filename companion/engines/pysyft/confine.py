@@ -26,6 +26,8 @@ from pathlib import Path
 MOST_BYTES = 1_000_000
 _POLL_SECONDS = 0.2
 _STOPPED = 125
+#: that of no virtual environment
+_INTERPRETER: str = getattr(sys, "_base_executable", sys.executable)
 
 # linux/landlock.h: the same numbers on every processor
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -108,7 +110,7 @@ def _environment(code: Path, template: Path) -> None:
     """The job's environment, in milliseconds: its own interpreter on the prepared packages, which it can only read."""
     venv = code / ".venv"
     (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").symlink_to(os.path.realpath(sys._base_executable))
+    (venv / "bin" / "python").symlink_to(os.path.realpath(_INTERPRETER))
     (venv / "pyvenv.cfg").write_text((template / "pyvenv.cfg").read_text())
     (venv / "lib").symlink_to(template / "lib")
     (venv / "bin" / "activate").write_text('export VIRTUAL_ENV="$PWD/.venv"\nexport PATH="$VIRTUAL_ENV/bin:$PATH"\n')
@@ -124,10 +126,10 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _watch(child: subprocess.Popen, log: Path, folders: list[Path]) -> str | None:
+def _watch(child: subprocess.Popen[bytes], log: Path, folders: list[Path]) -> str | None:
     """Copy what the job prints to the owner's log until it ends; a sentence if it went too far."""
     waiting, printed, looked = selectors.DefaultSelector(), 0, 0.0
-    for stream in (child.stdout, child.stderr):
+    for stream in filter(None, (child.stdout, child.stderr)):
         waiting.register(stream, selectors.EVENT_READ)
     with log.open("wb", buffering=0) as kept:
         while waiting.get_map():
@@ -149,14 +151,18 @@ def _watch(child: subprocess.Popen, log: Path, folders: list[Path]) -> str | Non
 
 
 def main(argv: list[str]) -> int:
-    box, template, _, *command = argv
-    job, box, template = Path.cwd(), Path(box).resolve(), Path(template).resolve()
+    job, box, template, command = Path.cwd(), Path(argv[0]).resolve(), Path(argv[1]).resolve(), argv[3:]
     beside = box.with_name(f"{box.name}-jobs") / job.name  # not in the box, so PySyft doesn't send it
     scratch, log, outputs = beside / "tmp", beside / "log.txt", job / "code" / "outputs"
     scratch.mkdir(parents=True, exist_ok=True)
     _environment(job / "code", template)
     datasite = box / os.environ["SYFTBOX_EMAIL"]
-    readable = [job, template, datasite / "public" / "syft_datasets", datasite / "private" / "syft_datasets"]
+    readable: list[str | Path] = [
+        job,
+        template,
+        datasite / "public" / "syft_datasets",
+        datasite / "private" / "syft_datasets",
+    ]
     readable += [
         box / "private" / "syft_datasets",
         sys.base_prefix,

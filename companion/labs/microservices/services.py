@@ -7,16 +7,16 @@ with this kernel. The image of ``docker/recommender/Dockerfile`` runs the same c
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import secrets
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from companion import checkout
-from companion.engines import postgres, redis
+from companion import checkout, this_run
+from companion.engines import guest, postgres, redis
 from companion.errors import EngineUnavailable, SettingError
 from companion.processes import supervised as container
 from companion.processes.server import password
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAMES = ("catalogue", "features", "ranking")
 _START_SECONDS = 60.0
+_systems = itertools.count(1)
 
 
 def products(goods: pd.DataFrame, events: pd.DataFrame) -> list[tuple[int, str, int, int]]:
@@ -58,7 +59,8 @@ class Recommender:
     Attributes:
         catalogue, features, ranking: each a :class:`companion.processes.supervised.Container`, with its ``url``.
         token: what the services show each other.
-        database, store: the engines' own clients, as the owner of each.
+        database, store: the engines' own clients, as the owner of each; the search path leads to the schema.
+        schema, prefix: the catalogue's schema, and how the keys of the features begin; both are this run's own.
     """
 
     catalogue: Container
@@ -68,9 +70,8 @@ class Recommender:
     def __init__(self, database: psycopg.Connection, store: Redis):
         self.database, self.store, self.token = database, store, password()
         self.folder = workspace("services")
-        self._role = f"catalogue_{secrets.token_hex(4)}"
+        self.schema = self.prefix = "none yet"
         self._running: list[Container] = []
-        self._filled = False
         self._addresses: dict[str, str] = {}
 
     def start(
@@ -120,6 +121,7 @@ class Recommender:
                 "SERVICE_DRAIN_SECONDS": "1",
                 "SERVICE_LOG_LEVEL": "warning",
                 "SERVICE_ACCESS_LOG": str(folder / "access.log"),
+                "FEATURES_PREFIX": self.prefix,
                 **self.environment(name),
                 **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},
             },
@@ -130,60 +132,46 @@ class Recommender:
     def _begin(
         self, rows: Iterable[tuple[int, str, int, int]], history: Iterable[tuple[int, int]], workers: int, ranking: dict
     ) -> None:
+        self._fill(rows, history)
+        # all at once: none of them needs another to start
+        self.catalogue = self._launch("catalogue", workers, 4, True, {})
+        self.features = self._launch("features", workers, 4, True, {})
+        self._addresses |= {"CATALOGUE_URL": self.catalogue.url, "FEATURES_URL": self.features.url}
+        self.ranking = self._launch("ranking", workers, 4, True, ranking)
+        for name, service in zip(NAMES, (self.catalogue, self.features, self.ranking), strict=True):
+            _wait_until_ready(name, service)
+
+    def _fill(self, rows: Iterable[tuple[int, str, int, int]], history: Iterable[tuple[int, int]]) -> None:
+        """Bring the data: under names of this run, since the servers may be the reader's own."""
         from recommender.catalogue.load import load
         from recommender.features.store import RedisStore
 
-        self._refuse_what_is_not_ours()
-        self._filled, secret = True, password()
-        load(self.database, rows, secret, self._role)
+        number, secret = next(_systems), password()
+        self.schema = guest.schema(self.database, f"catalogue_{number}", roles=[f"catalogue_{number}"])
+        self.prefix = guest.prefix(self.store, f"features_{number}")
+        role = this_run.name(f"catalogue_{number}")
+        load(self.database, rows, secret, role, self.schema)
         info = self.database.info
         host = f"[{info.host}]" if ":" in info.host else info.host
-        self._addresses["CATALOGUE_DATABASE_URL"] = (
-            f"postgresql://{self._role}:{secret}@{host}:{info.port}/{info.dbname}"
-        )
+        self._addresses["CATALOGUE_DATABASE_URL"] = f"postgresql://{role}:{secret}@{host}:{info.port}/{info.dbname}"
         self._addresses["FEATURES_REDIS_URL"] = _address(self.store)
-        RedisStore(self._addresses["FEATURES_REDIS_URL"], 10, 1, 1).fill(history)
-        for name in NAMES:  # all at once: none of them needs another to start
-            service = self._launch(name, workers, 4, True, ranking if name == "ranking" else {})
-            setattr(self, name, service)
-            self._addresses[f"{name.upper()}_URL"] = service.url
-        for name in NAMES:
-            _wait_until_ready(name, getattr(self, name))
+        RedisStore(self._addresses["FEATURES_REDIS_URL"], 10, 1, 1, self.prefix).fill(history)
 
     def stop(self) -> None:
         """End the services, take their data away, and end the engines that were started for them; twice does nothing."""
+        import psycopg
+        from redis import RedisError
+
         with ThreadPoolExecutor(8) as together:
             list(together.map(Container.remove, self._running))
         self._running.clear()
-        if self._filled:
-            self._filled = False
-            self._empty()
+        # an engine that is gone has taken them along
+        with contextlib.suppress(psycopg.Error):
+            guest.leave(self.database, self.schema)
+        with contextlib.suppress(RedisError):
+            guest.leave(self.store, self.prefix)
         self.database.close()
         self.store.close()
-
-    def _empty(self) -> None:
-        """Take away what ``_begin`` has brought; an engine that is gone has taken it along."""
-        from psycopg import Error
-        from psycopg.sql import SQL, Identifier
-        from redis import RedisError
-
-        with contextlib.suppress(Error):
-            self.database.execute("DROP SCHEMA IF EXISTS catalogue CASCADE")
-            self.database.execute(SQL("DROP ROLE IF EXISTS {}").format(Identifier(self._role)))
-        with contextlib.suppress(RedisError):
-            for key in self.store.scan_iter("features:*", count=1000):
-                self.store.delete(key)
-
-    def _refuse_what_is_not_ours(self) -> None:
-        """On a server of the reader's own these names may hold the reader's own data."""
-        if self.database.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'catalogue'").fetchone():
-            raise EngineUnavailable(
-                f"the database in {postgres.VARIABLE} already has a schema 'catalogue'. Name another database, or drop it."
-            )
-        if next(self.store.scan_iter("features:*", count=1000), None) is not None:
-            raise EngineUnavailable(
-                f"the Redis in {redis.VARIABLE} already has keys that begin with 'features:'. Name another one, or delete them."
-            )
 
     def __enter__(self) -> Recommender:
         return self
@@ -210,19 +198,15 @@ def recommender(
     Raises:
         EngineUnavailable: an engine or a service did not start; the message says why.
     """
-    database, store = postgres.connect(autocommit=True), None
-    try:
+    with contextlib.ExitStack() as undo:
+        database = postgres.connect(autocommit=True)
+        undo.callback(database.close)
         store = redis.connect()
+        undo.callback(store.close)
         system = Recommender(database, store)
-        try:
-            system._begin(rows, history, workers, ranking)
-        except BaseException:
-            system.stop()
-            raise
-    except BaseException:
-        if store is None:
-            database.close()
-        raise
+        undo.callback(system.stop)
+        system._begin(rows, history, workers, ranking)
+        undo.pop_all()
     return system
 
 
@@ -248,7 +232,7 @@ def _wait_until_ready(name: str, service: Container) -> None:
             why = reply.json().get("detail", "")
         except (requests.RequestException, ValueError):
             time.sleep(0.05)
-        if service._state()["restarts"] >= 2:  # it ends again and again: waiting won't help
+        if service.restarts >= 2:  # it ends again and again: waiting won't help
             break
     tail = [line for line in service.logs().decode(errors="replace").splitlines() if line.strip()][-3:]
     service.remove()

@@ -36,16 +36,17 @@ def draw_panel(
     axes.set_prop_cycle(color=draw.PALETTE[:3])
     for target in panel["targets"]:
         for labels, values in ask(target["expr"]).items():
-            own = dict(labels)
-            legend = re.sub(
-                r"\{\{\s*(\w+)\s*\}\}", lambda found, own=own: own.get(found[1], ""), target["legendFormat"]
-            )
-            axes.plot(hours, values, label=legend, linewidth=1.1)
+            axes.plot(hours, values, label=_legend(target["legendFormat"], dict(labels)), linewidth=1.1)
     unit = panel["fieldConfig"]["defaults"].get("unit", "")
-    top = 1.4 * max((np.nanmax(line.get_ydata()) for line in axes.lines), default=1)
+    top = 1.4 * max((np.nanmax(np.asarray(line.get_ydata(), float)) for line in axes.lines), default=1)
     axes.set(xticks=range(0, 25, 6), xlim=(0, 24), ylim=(0, top or 1), ylabel=_UNITS.get(unit, ""))
     axes.set_title(panel["title"], fontsize=9.5)
     axes.legend(fontsize=7, loc="upper left")
+
+
+def _legend(form: str, labels: Mapping[str, str]) -> str:
+    """Grafana's ``{{label}}`` filled in; empty where the series has no such label."""
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: labels.get(found[1], ""), form)
 
 
 def draw_alerts(

@@ -5,9 +5,10 @@ what really happens: which pods count, integers, a tolerance, two stabilisation 
 
 ========================  ============================================================================================
 ``read``                  an ``Autoscaler`` from the very manifest that a cluster would get
+``Turn``                  what the controller sees: replicas, pods, the time, its settings (``turn.py``)
 ``propose``               what one metric asks for (``replicas.py``)
-``reconcile``             one turn of the control loop: metrics, windows, rates, bounds, conditions (``controller.py``)
-``Controller``            that turn every 15 seconds, as a policy for ``traffic.replay`` (``loop.py``)
+``reconcile``             one turn of the control loop: metrics, windows, rates, bounds, conditions (``reconcile.py``)
+``Controller``            that turn every 15 seconds, as a policy for ``traffic.replay`` (``controller.py``)
 ========================  ============================================================================================
 
 Source of every rule: Kubernetes' ``pkg/controller/podautoscaler`` (``replica_calculator.go``, ``horizontal.go``) and
@@ -17,8 +18,7 @@ which to follow. ``upstream.cases`` are the inputs and results of Kubernetes' ow
 
 from companion.simulate.hpa import upstream
 from companion.simulate.hpa.behaviour import History, Recommendation, ScaleEvent
-from companion.simulate.hpa.controller import Decision, MetricError, reconcile
-from companion.simulate.hpa.loop import Controller
+from companion.simulate.hpa.controller import Controller
 from companion.simulate.hpa.manifest import (
     Autoscaler,
     Behaviour,
@@ -30,7 +30,9 @@ from companion.simulate.hpa.manifest import (
     read,
     requests_of,
 )
-from companion.simulate.hpa.replicas import Pod, Proposal, Sample, Settings, group_pods, propose
+from companion.simulate.hpa.reconcile import Decision, reconcile
+from companion.simulate.hpa.replicas import Proposal, group_pods, propose
+from companion.simulate.hpa.turn import MetricError, Pod, PodMetric, Settings, Turn
 
 __all__ = [
     "Autoscaler",
@@ -41,13 +43,14 @@ __all__ = [
     "Metric",
     "MetricError",
     "Pod",
+    "PodMetric",
     "Policy",
     "Proposal",
     "Recommendation",
     "Rules",
-    "Sample",
     "ScaleEvent",
     "Settings",
+    "Turn",
     "group_pods",
     "limits_of",
     "propose",

@@ -1,155 +1,124 @@
-"""One turn of the control loop (``reconcileAutoscaler`` in ``horizontal.go``)."""
+"""The controller as a policy for ``traffic.replay``: from what a pool shows to pods and samples, and one turn every 15 seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from companion.simulate.hpa import behaviour as rules
-from companion.simulate.hpa.behaviour import History, Recommendation
+from companion.errors import SettingError
+from companion.simulate.hpa.behaviour import History
 from companion.simulate.hpa.manifest import Autoscaler, Metric
-from companion.simulate.hpa.replicas import (
-    DEFAULTS,
-    MetricError,
-    Pod,
-    Proposal,
-    Reading,
-    Settings,
-    propose,
-    tolerance_of,
-)
+from companion.simulate.hpa.reconcile import Condition, Decision, reconcile
+from companion.simulate.hpa.turn import DEFAULTS, LONG_AGO, MetricError, Pod, PodMetric, Reading, Settings, Turn
 
-#: the reason of ScalingActive=False when a metric of this type fails
-_FAILED = {
-    "Resource": "FailedGetResourceMetric",
-    "ContainerResource": "FailedGetContainerResourceMetric",
-    "Pods": "FailedGetPodsMetric",
-    "Object": "FailedGetObjectMetric",
-    "External": "FailedGetExternalMetric",
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from companion.simulate.traffic import Observation
+
+#: seconds over which metrics-server averages (it scrapes every 15 s and needs two points)
+WINDOW_SECONDS = 15.0
 
 
-class Condition(NamedTuple):
-    status: bool
-    reason: str
+class Controller:
+    """Decides like the HPA of a manifest; call it with an Observation, or hand it to ``traffic.replay``.
 
-
-@dataclass(frozen=True)
-class Decision:
-    """What a turn came to.
-
-    Attributes:
-        replicas: that the target is set to.
-        recommended: by the metrics, before windows, rates and bounds; None when metrics were not asked.
-        reason: of a rescale, as its event says it; empty when nothing changed.
-        conditions: ``AbleToScale``, ``ScalingActive`` and ``ScalingLimited``, each with status and reason.
-        proposals: one a metric; a MetricError where it failed.
-        history: to hand to the next turn.
-    """
-
-    replicas: int
-    recommended: int | None
-    reason: str
-    conditions: Mapping[str, Condition]
-    history: History
-    proposals: tuple[Proposal | MetricError, ...] = field(default=())
-
-
-def reconcile(
-    scaler: Autoscaler,
-    current: int,
-    pods: Sequence[Pod],
-    readings: Sequence[Reading],
-    now: float,
-    history: History | None = None,
-    *,
-    status_replicas: int | None = None,
-    conditions: Mapping[str, Condition] | None = None,
-    settings: Settings = DEFAULTS,
-) -> Decision:
-    """Decide how many replicas the target shall have.
-
-    Zero replicas with a minimum above zero switch the autoscaler off. Outside the bounds the nearest bound is taken and metrics
-    are not asked. Otherwise the largest proposal counts; when a metric fails and the others would scale down, or when all
-    fail, nothing changes. Then windows, rates and bounds.
+    An instance of the pool is a pod. It starts when it is launched and becomes ready when it has booted; while it boots it
+    uses ``booting`` of its processor. The pool's newest *visible* sample is what the metrics API answers, so its
+    ``lag_seconds`` is the age of the metric.
 
     Args:
-        current: replicas that the target's spec asks for.
-        readings: one for each of the autoscaler's metrics.
-        now: seconds.
-        history, conditions: of the turn before; nothing at the first.
-        status_replicas: that the target has; ``current`` by default.
+        scaler: whose metrics are CPU (``Resource`` or ``ContainerResource``), requests a second a pod (``Pods``), or requests a
+            second in total (``External``); whichever a metric is, the pool has the number.
+        requests: thousandths by resource, by container (``hpa.requests_of``).
+        busy: thousandths of a processor that a pod uses when it is busy all the time: its limit.
+        boot_seconds: of the pool.
+        booting: share of ``busy`` that a booting pod uses.
+
+    Attributes:
+        log: ``(now, pods asked for before, Decision)`` of every turn.
     """
-    history = history or History()
-    if not history.recommendations:
-        history = replace(history, recommendations=(Recommendation(now, current),))
-    states = dict(conditions or {}) | {"AbleToScale": Condition(True, "SucceededGetScale")}
-    if current == 0 and scaler.minimum != 0:
-        states["ScalingActive"] = Condition(False, "ScalingDisabled")
-        return Decision(0, None, "", states, history)
-    if current > scaler.maximum:
-        why = "Current number of replicas above Spec.MaxReplicas"
-        return _rescaled(scaler, current, scaler.maximum, None, why, states, history, now)
-    if current < scaler.minimum:
-        why = "Current number of replicas below Spec.MinReplicas"
-        return _rescaled(scaler, current, scaler.minimum, None, why, states, history, now)
 
-    proposals = _proposals(scaler, current, pods, readings, now, status_replicas, settings)
-    good = [
-        (p.replicas, metric) for p, metric in zip(proposals, scaler.metrics, strict=True) if isinstance(p, Proposal)
-    ]
-    failed = [m for p, m in zip(proposals, scaler.metrics, strict=True) if isinstance(p, MetricError)]
-    desired, leading = max(good, key=lambda pair: pair[0], default=(0, None))
-    # 1.20 carried on with the metrics that work, whichever way; now a failed one forbids the way down
-    careful = settings.rules == "current" and desired < current
-    if not good or (failed and careful):
-        states["ScalingActive"] = Condition(False, _FAILED[failed[0].type])
-        return Decision(current, None, "", states, history, proposals)
-    states["ScalingActive"] = Condition(True, "ValidMetricFound")
-    why = ""
-    if desired > current:
-        why = f"{describe(leading)} above target"
-    elif desired < current:
-        why = "All metrics below target"
-    bounds = (scaler.minimum, scaler.maximum)
-    if scaler.behaviour is None:
-        stable, history = rules.stabilise_down(desired, history, now, settings)
-        limited = rules.limit_without_behaviour(current, stable.replicas, bounds)
-    else:
-        stable, history = rules.stabilise(desired, current, history, now, scaler.behaviour, settings)
-        limited = rules.limit(current, stable.replicas, bounds, scaler.behaviour, history, now, settings)
-    states["AbleToScale"] = Condition(True, stable.reason)
-    states["ScalingLimited"] = Condition(limited.replicas != stable.replicas, limited.reason)
-    if limited.replicas == current:
-        return Decision(current, desired, "", states, history, proposals)
-    return _rescaled(scaler, current, limited.replicas, desired, why, states, history, now, proposals)
+    def __init__(
+        self,
+        scaler: Autoscaler,
+        requests: Mapping[str, Mapping[str, int]],
+        *,
+        busy: int,
+        boot_seconds: float,
+        booting: float = 1.0,
+        settings: Settings = DEFAULTS,
+    ):
+        if boot_seconds < 0 or busy <= 0:
+            raise SettingError(f"boot_seconds must be at least 0 and busy positive, got {boot_seconds} and {busy}")
+        self.scaler, self.requests, self.settings = scaler, requests, settings
+        self.busy, self.boot_seconds, self.booting = busy, boot_seconds, booting
+        self.log: list[tuple[float, int, Decision]] = []
+        self._history, self._next = History(), LONG_AGO
+        self._conditions: Mapping[str, Condition] = {}
+
+    def __call__(self, seen: Observation) -> int:
+        """Replicas wanted now; between two turns, those that there are."""
+        current = len(seen.launches)
+        if seen.now < self._next:
+            return current
+        self._next = seen.now + self.settings.sync_seconds
+        pods, cpu = self._pods(seen)
+        readings = [self._reading(metric, seen, pods, cpu) for metric in self.scaler.metrics]
+        turn = Turn(current, pods, seen.now, settings=self.settings)
+        decision = reconcile(self.scaler, turn, readings, self._history, self._conditions)
+        self._history, self._conditions = decision.history, decision.conditions
+        self.log.append((seen.now, current, decision))
+        return decision.replicas
+
+    def _pods(self, seen: Observation) -> tuple[list[Pod], dict[str, PodMetric]]:
+        """Pods, those of one launch time together, and the CPU sample of each that was there when it was taken."""
+        settled = seen.now - self.boot_seconds - self.settings.cpu_initialization_seconds
+        pods: list[Pod] = []
+        samples: dict[str, PodMetric] = {}
+        for launched, group in groupby(seen.launches, key=lambda at: LONG_AGO if at < settled else at):
+            ready = seen.now - launched >= self.boot_seconds
+            name, turned = f"pod-{len(pods)}", launched + self.boot_seconds if ready else launched
+            pods.append(Pod(name, "Running", ready, launched, turned, False, self.requests, sum(1 for _ in group)))
+            if seen.sample is not None and launched < seen.sample.time:
+                served = seen.sample.time - launched >= self.boot_seconds
+                share = seen.sample.utilisation if served else self.booting
+                samples[name] = PodMetric(round(share * self.busy), seen.sample.time, WINDOW_SECONDS)
+        return pods, samples
+
+    def _reading(self, metric: Metric, seen: Observation, pods: list[Pod], cpu: Mapping[str, PodMetric]) -> Reading:
+        if seen.sample is None:
+            return MetricError("no metrics returned from the metrics API yet")
+        if metric.type == "External":
+            return [round(1000 * seen.sample.requests_per_second)]
+        if metric.type == "Pods":
+            each = round(1000 * seen.sample.requests_per_second / max(seen.sample.serving, 1))
+            there = [pod.name for pod in pods if pod.ready and pod.name in cpu]
+            return {name: PodMetric(each, seen.sample.time, WINDOW_SECONDS) for name in there}
+        if metric.name != "cpu":
+            return MetricError(f"the simulated service reports no {metric.name}")
+        return cpu
+
+    def table(self) -> pd.DataFrame:
+        """The log, one row a turn: seconds, replicas, what the metrics recommended, the decision, and why."""
+        import pandas as pd
+
+        rows = [
+            {
+                "seconds": now,
+                "replicas": before,
+                "recommended": decision.recommended,
+                "decided": decision.replicas,
+                "able": _reason(decision, "AbleToScale"),
+                "active": _reason(decision, "ScalingActive"),
+                "limited": _reason(decision, "ScalingLimited"),
+                "event": f"New size: {decision.replicas}; reason: {decision.reason}" if decision.reason else "",
+            }
+            for now, before, decision in self.log
+        ]
+        return pd.DataFrame(rows).astype({"recommended": "Int64"})
 
 
-def describe(metric: Metric) -> str:
-    """A metric as events name it."""
-    if metric.type in ("Resource", "ContainerResource"):
-        if metric.target_type == "Utilization":
-            inner = " container" if metric.container else ""
-            return f"{metric.name}{inner} resource utilization (percentage of request)"
-        return f"{metric.name} resource"
-    return f"{metric.type.lower()} metric {metric.name}"
-
-
-def _proposals(scaler, current, pods, readings, now, status_replicas, settings) -> tuple[Proposal | MetricError, ...]:
-    if len(readings) != len(scaler.metrics):
-        raise ValueError(f"{scaler.name} has {len(scaler.metrics)} metrics, but {len(readings)} readings were given")
-    found, tolerance = [], tolerance_of(scaler, settings)
-    options = {"current": current, "now": now, "status_replicas": status_replicas, "settings": settings}
-    for metric, reading in zip(scaler.metrics, readings, strict=True):
-        try:
-            found.append(propose(metric, reading, pods, tolerance=tolerance, **options))
-        except MetricError as error:
-            found.append(error)
-    return tuple(found)
-
-
-def _rescaled(scaler, before, after, recommended, why, states, history, now, proposals=()) -> Decision:
-    states["AbleToScale"] = Condition(True, "SucceededRescale")
-    history = rules.remember(history, before, after, now, scaler.behaviour)
-    return Decision(after, recommended, why, states, history, proposals)
+def _reason(decision: Decision, condition: str) -> str:
+    return decision.conditions[condition].reason if condition in decision.conditions else ""

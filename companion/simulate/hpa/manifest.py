@@ -14,7 +14,7 @@ from typing import Any
 
 from companion.errors import SettingError
 
-_SUFFIXES = {"": 1, "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
+_SUFFIXES: dict[str, int | Decimal] = {"": 1, "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
 _SUFFIXES |= {letter: 1000**power for power, letter in enumerate("kMGTPE", 1)}
 _SUFFIXES |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}
 _QUANTITY = re.compile(r"([+-]?\d*\.?\d+|[+-]?\d+\.)(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?")
@@ -35,11 +35,11 @@ def quantity(text: str | float) -> int:
     """A Kubernetes quantity (``500m``, ``2``, ``128Mi``, ``1e3``) in thousandths, rounded up as the API does.
 
     Raises:
-        ValueError: it is none.
+        SettingError: it is none.
     """
     match = _QUANTITY.fullmatch(str(text).strip())
     if not match or isinstance(text, bool):
-        raise ValueError(f"{text!r} is not a quantity; one looks like 500m, 2, 1.5 or 128Mi")
+        raise SettingError(f"{text!r} is not a quantity; one looks like 500m, 2, 1.5 or 128Mi")
     number, exponent, suffix = match.groups()
     return math.ceil(Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""] * 1000)
 
@@ -206,7 +206,7 @@ class _Field:
             raise self.error("is missing")
         try:
             milli = quantity(self.value)
-        except ValueError as error:
+        except SettingError as error:
             raise self.error(str(error)) from None
         if milli < least:
             raise self.error(f"must be {'positive' if least else 'zero or more'}, not {self.value}")
@@ -294,8 +294,8 @@ def _policy(field: _Field) -> Policy:
 
 def _check_requests(scaler: Autoscaler, workload: Mapping[str, Any]) -> None:
     """A utilisation is a share of what the containers request: without requests the controller can only fail."""
-    containers = _Field(workload, scaler.target.replace("/", " ")).get("spec").get("template").get("spec")
-    containers = containers.get("containers").items()
+    pod = _Field(workload, scaler.target.replace("/", " ")).get("spec").get("template").get("spec")
+    containers = pod.get("containers").items()
     for metric in scaler.metrics:
         if metric.target_type != "Utilization":
             continue

@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from companion.errors import SettingError
 from companion.simulate.hpa.manifest import Metric
-from companion.simulate.hpa.replicas import MetricError, Pod, Reading, Sample, Settings, propose
+from companion.simulate.hpa.replicas import propose
+from companion.simulate.hpa.turn import MetricError, Pod, PodMetric, Reading, Settings, Turn
 
 _KINDS = {
     "resource_utilization": ("Resource", "Utilization"),
@@ -43,9 +45,9 @@ class Case:
 
     def answer(self, settings: Settings | None = None) -> tuple[int | None, int | None, int | None]:
         """What ``propose`` says: replicas, utilisation and value, three times None for an error."""
-        options = {"current": self.current, "now": 0, "settings": settings or self.settings}
+        turn = Turn(self.current, self.pods, settings=settings or self.settings)
         try:
-            return propose(self.metric, self.reading, self.pods, **options)[:3]
+            return propose(self.metric, self.reading, turn)[:3]
         except MetricError:
             return (None, None, None)
 
@@ -72,7 +74,7 @@ def cases(file: Path) -> list[Case]:
         raise SettingError(f"{Path(file).name}: not a file of cases: {error!r}") from None
 
 
-def _case(entry: dict, settings: Settings) -> Case:
+def _case(entry: dict[str, Any], settings: Settings) -> Case:
     target, expected = entry["target"], entry["expected"]
     kind, target_type = _KINDS[target["kind"]]
     resource = target.get("resource")
@@ -80,7 +82,7 @@ def _case(entry: dict, settings: Settings) -> Case:
         name=f"{entry['upstream_test'].removeprefix('TestReplicaCalc')}-{entry['run']}",
         metric=Metric(kind, resource or "qps", target_type, target["value"], target.get("container")),
         reading=_reading(entry),
-        pods=tuple(pod_of(pod, resource) for pod in entry["pods"]),
+        pods=tuple(pod_of(pod, resource or "cpu") for pod in entry["pods"]),
         current=entry["current_replicas"],
         replicas=expected["replicas"],
         utilization=expected["utilization_percent"],
@@ -89,9 +91,9 @@ def _case(entry: dict, settings: Settings) -> Case:
     )
 
 
-def pod_of(entry: dict, resource: str | None = None) -> Pod:
-    """A pod of the vectors file."""
-    requests = {
+def pod_of(entry: dict[str, Any], resource: str = "cpu") -> Pod:
+    """A pod of the vectors file, with its containers' requests of a resource."""
+    requests: dict[str, dict[str, int]] = {
         container["name"]: {resource: container["request_milli"]} if container["request_milli"] is not None else {}
         for container in entry.get("containers", [])
     }
@@ -99,9 +101,9 @@ def pod_of(entry: dict, resource: str | None = None) -> Pod:
     return Pod(entry["name"], *states, requests)
 
 
-def _reading(entry: dict) -> Reading:
+def _reading(entry: dict[str, Any]) -> Reading:
     if "metric_values_milli" in entry:
         return entry["metric_values_milli"]
     sample = entry["metric_sample"]
     having = [pod for pod in entry["pods"] if not pod["metric_missing"]] + entry["metrics_without_pod"]
-    return {pod["name"]: Sample(pod["usage_milli"], sample["taken_s"], sample["window_s"]) for pod in having}
+    return {pod["name"]: PodMetric(pod["usage_milli"], sample["taken_s"], sample["window_s"]) for pod in having}

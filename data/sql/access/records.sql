@@ -1,8 +1,8 @@
--- The sealed records, who may see which of them, and the trail of who did.
+-- The sealed records, who may see which of them, and the trail of who did. {names in braces} are put in as identifiers, and
+-- {run}, the end of every role's name, as a text.
 
 -- name: patients
-CREATE SCHEMA records AUTHORIZATION records_owner;
-CREATE TABLE records.patients (
+CREATE TABLE patients (
     patient_id  integer PRIMARY KEY,
     clinic      text    NOT NULL CHECK (clinic IN ('north', 'south')),
     appointment date    NOT NULL,
@@ -11,33 +11,33 @@ CREATE TABLE records.patients (
     wrapped_key bytea   NOT NULL,
     sealed      bytea   NOT NULL
 );
-ALTER TABLE records.patients OWNER TO records_owner;
-GRANT USAGE ON SCHEMA records TO may_treat, may_book, auditor, service;
+ALTER TABLE patients OWNER TO {records_owner};
+GRANT USAGE ON SCHEMA {records} TO {records_owner}, {may_treat}, {may_book}, {auditor}, {service};
 
 -- name: columns
-GRANT SELECT, INSERT ON records.patients TO may_treat;
-GRANT UPDATE (appointment, name_index, key_version, wrapped_key, sealed) ON records.patients TO may_treat;
-GRANT SELECT (patient_id, clinic, appointment), UPDATE (appointment) ON records.patients TO may_book;
+GRANT SELECT, INSERT ON patients TO {may_treat};
+GRANT UPDATE (appointment, name_index, key_version, wrapped_key, sealed) ON patients TO {may_treat};
+GRANT SELECT (patient_id, clinic, appointment), UPDATE (appointment) ON patients TO {may_book};
 
 -- name: rows
-ALTER TABLE records.patients ENABLE ROW LEVEL SECURITY;
-ALTER TABLE records.patients FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_clinic ON records.patients
-    USING (pg_has_role(current_user, 'clinic_' || clinic, 'USAGE'))
-    WITH CHECK (pg_has_role(current_user, 'clinic_' || clinic, 'USAGE'));
+ALTER TABLE patients ENABLE ROW LEVEL SECURITY;
+ALTER TABLE patients FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_clinic ON patients
+    USING (pg_has_role(current_user, 'clinic_' || clinic || {run}, 'USAGE'))
+    WITH CHECK (pg_has_role(current_user, 'clinic_' || clinic || {run}, 'USAGE'));
 
 -- name: audit
-CREATE TABLE records.audit (
+CREATE TABLE audit (
     seq      integer PRIMARY KEY,
     entry    text    NOT NULL,
     previous bytea   NOT NULL,
     hash     bytea   NOT NULL
 );
-ALTER TABLE records.audit OWNER TO records_owner;
-GRANT SELECT ON records.audit TO auditor;
+ALTER TABLE audit OWNER TO {records_owner};
+GRANT SELECT ON audit TO {auditor};
 
-CREATE FUNCTION records.note(action text, patient integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = records, pg_temp AS $$
+CREATE FUNCTION note(action text, patient integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {records}, pg_temp AS $$
 DECLARE
     last audit;
     line text;
@@ -52,9 +52,9 @@ BEGIN
     RETURN last.seq;
 END
 $$;
-ALTER FUNCTION records.note OWNER TO records_owner;
-REVOKE ALL ON FUNCTION records.note FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION records.note TO may_treat, may_book;
+ALTER FUNCTION note OWNER TO {records_owner};
+REVOKE ALL ON FUNCTION note FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION note TO {may_treat}, {may_book};
 
 -- name: insert
 INSERT INTO patients VALUES

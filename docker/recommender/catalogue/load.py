@@ -12,16 +12,21 @@ import csv
 import sys
 from collections.abc import Iterable
 from importlib.resources import files
+from typing import LiteralString
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 from recommender.common.settings import Environment
 
-ROLE = "catalogue"
+ROLE = SCHEMA = "catalogue"
 
 
 def load(
-    owner: psycopg.Connection, products: Iterable[tuple[int, str, int, int]], password: str, role: str = ROLE
+    owner: psycopg.Connection,
+    products: Iterable[tuple[int, str, int, int]],
+    password: str,
+    role: str = ROLE,
+    schema: str = SCHEMA,
 ) -> int:
     """Replace all products in one transaction; returns how many there are now.
 
@@ -29,20 +34,30 @@ def load(
         owner: a connection that may create schemas and roles.
         products: (product, title, aisle, units).
         password: of the role that only reads.
+        schema: where the table is; the role finds it there by its search path.
     """
+    where = {"schema": Identifier(schema), "role": Identifier(role), "database": Identifier(owner.info.dbname)}
+
+    def execute(statement: LiteralString, **values: Identifier | Literal) -> psycopg.Cursor:
+        return owner.execute(SQL(statement).format(**where, **values))
+
     with owner.transaction():
-        owner.execute(files(__package__).joinpath("schema.sql").read_text())
-        owner.execute("DELETE FROM catalogue.products")
-        with owner.cursor().copy("COPY catalogue.products (product, title, aisle, units) FROM STDIN") as copy:
+        execute("CREATE SCHEMA IF NOT EXISTS {schema}")
+        execute("SET LOCAL search_path = {schema}")
+        owner.execute(files(__package__).joinpath("schema.sql").read_bytes())
+        owner.execute("DELETE FROM products")
+        with owner.cursor().copy("COPY products (product, title, aisle, units) FROM STDIN") as copy:
             for row in products:
                 copy.write_row(row)
         if not owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
-            owner.execute(SQL("CREATE ROLE {} LOGIN NOINHERIT").format(Identifier(role)))
-        owner.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(role), Literal(password)))
-        owner.execute(SQL("GRANT USAGE ON SCHEMA catalogue TO {}").format(Identifier(role)))
-        owner.execute(SQL("GRANT SELECT ON catalogue.products TO {}").format(Identifier(role)))
-    owner.execute("ANALYZE catalogue.products")
-    return owner.execute("SELECT count(*) FROM catalogue.products").fetchone()[0]
+            execute("CREATE ROLE {role} LOGIN NOINHERIT")
+        execute("ALTER ROLE {role} PASSWORD {password}", password=Literal(password))
+        execute("ALTER ROLE {role} IN DATABASE {database} SET search_path = {schema}")
+        execute("GRANT USAGE ON SCHEMA {schema} TO {role}")
+        execute("GRANT SELECT ON products TO {role}")
+    execute("ANALYZE {schema}.products")
+    row = execute("SELECT count(*) FROM {schema}.products").fetchone()
+    return row[0] if row else 0
 
 
 def main(arguments: list[str]) -> int:

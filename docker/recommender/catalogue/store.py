@@ -1,4 +1,4 @@
-"""The products in PostgreSQL. Nobody else has its address; values travel beside the text of a statement."""
+"""The products in PostgreSQL. Nobody else has its address. Its role's search path says in which schema; values travel beside the text of a statement."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from psycopg.rows import dict_row
 from recommender.common import trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 
-_PRODUCT = "SELECT product, title, aisle, units FROM catalogue.products WHERE product = %(product)s"
+_PRODUCT = "SELECT product, title, aisle, units FROM products WHERE product = %(product)s"
 _PAGE = """\
-SELECT product, title, aisle, units FROM catalogue.products
+SELECT product, title, aisle, units FROM products
 WHERE product > %(after)s ORDER BY product LIMIT %(limit)s"""
 # the best of each aisle by its index, an aisle at a time
 _CANDIDATES = """\
 SELECT best.product, best.title, best.aisle, best.units
-FROM (SELECT DISTINCT aisle FROM catalogue.products) AS aisles,
-     LATERAL (SELECT product, title, aisle, units FROM catalogue.products AS p
+FROM (SELECT DISTINCT aisle FROM products) AS aisles,
+     LATERAL (SELECT product, title, aisle, units FROM products AS p
               WHERE p.aisle = aisles.aisle ORDER BY units DESC, product LIMIT %(per_aisle)s) AS best
 ORDER BY best.aisle, best.units DESC, best.product"""
-_AISLES = "SELECT aisle, sum(units)::integer AS units FROM catalogue.products GROUP BY aisle ORDER BY aisle"
+_AISLES = "SELECT aisle, sum(units)::integer AS units FROM products GROUP BY aisle ORDER BY aisle"
 
 
 class Store(Protocol):

@@ -23,9 +23,9 @@ class Environment:
     def __init__(self, variables: Mapping[str, str] | None = None):
         self._variables = os.environ if variables is None else variables
 
-    def text(self, name: str) -> str:
-        """A variable that has to be there."""
-        if not (value := self._variables.get(name, "")):
+    def text(self, name: str, default: str = "") -> str:
+        """A variable that has to be there, unless there is a default."""
+        if not (value := self._variables.get(name) or default):
             raise SettingsError(f"{name} is not set")
         return value
 

@@ -67,8 +67,8 @@ class Store(Protocol):
 class RedisStore:
     """Counts by customer and aisle, the last events, what has been seen, and buckets."""
 
-    def __init__(self, url: str, seconds: float, rate: float, burst: int):
-        self._rate, self._burst = rate, burst
+    def __init__(self, url: str, seconds: float, rate: float, burst: int, prefix: str = PREFIX):
+        self._rate, self._burst, self._prefix = rate, burst, prefix
         # no retries of its own: they would multiply with the caller's, and outlive its deadline
         self._redis = redis.Redis.from_url(
             url,
@@ -80,14 +80,14 @@ class RedisStore:
         self._add, self._take = self._redis.register_script(_ADD), self._redis.register_script(_TAKE)
 
     def aisles(self, customer: int) -> dict[int, int]:
-        found = self._ask("taste", lambda: self._redis.hgetall(f"{PREFIX}taste:{customer}"))
+        found = self._ask("taste", lambda: self._redis.hgetall(f"{self._prefix}taste:{customer}"))
         return {int(aisle): int(count) for aisle, count in found.items()}
 
     def add(self, key: str, event: dict) -> Stored:
         text = json.dumps(event, sort_keys=True)
         print_ = hashlib.sha256(text.encode()).hexdigest()
         seen = hashlib.sha256(key.encode()).hexdigest()
-        keys = [f"{PREFIX}seen:{seen}", f"{PREFIX}taste:{event['customer']}", f"{PREFIX}events"]
+        keys = [f"{self._prefix}seen:{seen}", f"{self._prefix}taste:{event['customer']}", f"{self._prefix}events"]
         known, new = self._ask("add", lambda: self._add(keys, [print_, text, event["aisle"], REMEMBER_SECONDS, RECENT]))
         known_print, identifier = known.split(" ")
         if known_print != print_:
@@ -96,7 +96,9 @@ class RedisStore:
 
     def wait(self, customer: int) -> float:
         """Seconds until the customer may send again; 0 takes a token."""
-        return float(self._ask("take", lambda: self._take([f"{PREFIX}bucket:{customer}"], [self._rate, self._burst])))
+        return float(
+            self._ask("take", lambda: self._take([f"{self._prefix}bucket:{customer}"], [self._rate, self._burst]))
+        )
 
     def check(self) -> None:
         self._ask("ping", self._redis.ping)
@@ -111,7 +113,7 @@ class RedisStore:
         for start in range(0, len(items), batch):
             with self._redis.pipeline(transaction=False) as pipe:
                 for (customer, aisle), count in items[start : start + batch]:
-                    pipe.hincrby(f"{PREFIX}taste:{customer}", aisle, count)
+                    pipe.hincrby(f"{self._prefix}taste:{customer}", aisle, count)
                 pipe.execute()
         return sum(counts.values())
 

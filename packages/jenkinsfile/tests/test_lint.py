@@ -58,7 +58,7 @@ def test_there_are_enough_of_both():
 
 
 def test_the_projects_own_pipeline_has_no_fault():
-    assert jenkinsfile.check(jenkinsfile.read(FILES.parents[1] / "jenkins" / "Jenkinsfile")) == []
+    assert jenkinsfile.check(jenkinsfile.read(FILES.parents[3] / "jenkins" / "Jenkinsfile")) == []
 
 
 # The parser

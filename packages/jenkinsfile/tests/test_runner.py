@@ -183,7 +183,7 @@ def test_the_drawing_has_every_stage_and_what_runs_together_side_by_side():
 
 
 def test_every_command_of_our_pipeline_is_a_make_target():
-    root = pipeline.__file__.rsplit("/companion/", 1)[0]
+    root = pipeline.__file__.rsplit("/packages/", 1)[0]
     source = jenkinsfile.read(f"{root}/jenkins/Jenkinsfile")
     with open(f"{root}/Makefile", encoding="utf-8") as lines:
         targets = {line.partition(":")[0] for line in lines if ":" in line and not line.startswith(("\t", "#"))}

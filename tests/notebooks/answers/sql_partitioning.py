@@ -33,7 +33,8 @@ def retire(keep_from):
     with lab.transaction():
         for name, first, stop in sorted(bounds(), reverse=True):
             if keep_from >= stop:
-                lab.execute(SQL("DROP TABLE {}").format(Identifier("lab", name)))
+                here = lab.execute("SELECT current_schema()").fetchone()[0]
+                lab.execute(SQL("DROP TABLE {}").format(Identifier(here, name)))
                 gone.append(name)
     return gone
 """
