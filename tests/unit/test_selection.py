@@ -208,6 +208,14 @@ def test_changes_since_a_commit_are_those_of_the_work_at_hand(tmp_path):
         selection.changes_since(tmp_path, "nowhere")
 
 
+def test_a_copy_without_git_has_the_same_files(project):
+    made_here = {".venv/x.py", "release/x.py", "companion/__pycache__/x.py"}
+    for path in made_here:
+        (project.root / path).parent.mkdir(parents=True)
+        (project.root / path).touch()
+    assert selection.project_files(project.root) == sorted(FILES)
+
+
 @pytest.fixture(scope="module")
 def real():
     return Project(ROOT, selection.project_files(ROOT))
@@ -222,6 +230,6 @@ def test_every_test_and_notebook_of_the_book_can_be_read(real):
 
 
 def test_in_the_real_book_an_engine_reaches_its_notebooks_and_not_the_others(real):
-    chosen = selection.touched_by({"companion/engines/spark.py": "x = 1"}, real)
+    chosen = selection.touched_by({real.modules["companion.engines.spark"]: "x = 1"}, real)
     assert "spark_recommendations" in chosen.notebooks and "tests/unit/test_spark_recommendations.py" in chosen.files
     assert not {"sql_partitioning", "multiprocessing_text", "docker_nlp"} & set(chosen.notebooks)

@@ -20,10 +20,32 @@ _EVERYTHING = (
     "tests/support/",
     ".ci/",
 )
+_FOLDERS = (
+    "cloudformation",
+    "companion",
+    "data",
+    "docker",
+    "jenkins",
+    "k8s",
+    "notebooks",
+    "packages",
+    "scripts",
+    "tests",
+)
 #: the files that hold a check of every notebook, one item a notebook
 _PER_NOTEBOOK = "tests/notebooks/"
 #: of those, what looks at the stored text of a notebook and runs nothing
 RULES = ("test_notebooks.py", "test_navigation.py", "test_prose.py", "test_verdicts.py")
+#: what a notebook stands on that is not the book's common ground
+_ROOMS = (
+    "companion/engines/",
+    "companion/datasets/",
+    "companion/simulate/",
+    "companion/configs/",
+    "companion/labs/",
+    "docker/",
+    "packages/",
+)
 _ANSWERS = "tests/notebooks/answers/"
 
 
@@ -106,13 +128,12 @@ def about(names: list[str], project: Project) -> Selection:
 
 
 def own_modules(entry: Chapter, project: Project) -> set[str]:
-    """The engines, data sets and other modules that the notebook's cells import themselves, without packages around them."""
+    """The engines, data sets and other modules of rooms that the notebook's cells import themselves."""
     found = project.imported(f"notebooks/{entry.file}")
-    ground = {f"companion/{name}.py" for name in ("errors", "quiet", "workspace", "draw", "book", "checkout")}
-    rooms = {
+    around = {
         path for path in found if path.endswith("/__init__.py") and path.count("/") <= 2
-    }  # companion/engines/, not .../dask/
-    return found - ground - rooms
+    }  # .../engines/, not .../dask/
+    return {path for path in found - around if path.startswith(_ROOMS)}
 
 
 def touched_by(changes: dict[str, str | None], project: Project) -> Selection:
@@ -219,7 +240,11 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def project_files(root: Path) -> list[str]:
-    """The files that belong to the project, also those that git does not know yet."""
+    """The files that belong to the project, also those that git does not know yet; of a copy without git those of its folders."""
+    if not (root / ".git").exists():
+        known = [root, *(path for path in root.iterdir() if path.is_dir() and path.name in _FOLDERS)]
+        found = [path for folder in known for path in (folder.iterdir() if folder is root else folder.rglob("*"))]
+        return sorted(p.relative_to(root).as_posix() for p in found if p.is_file() and "__pycache__" not in p.parts)
     listed = git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     return sorted({path for path in listed if path and (root / path).is_file()})
 
