@@ -8,7 +8,6 @@ Figures are printed and written, never judged: a time is not a test.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -18,9 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import runs_noted
 from tqdm import tqdm
 
-from companion import book, checkout, engines, measure
+from companion import book, engines, measure
 from companion.workspace import root
 
 NOTEBOOKS = book.folder()
@@ -70,19 +70,11 @@ def connect_seconds(name: str) -> float | None:
     return None
 
 
-def fingerprint(path: Path) -> str:
-    """Of a notebook and of the library below it: figures of an older one are no longer this one's."""
-    digest = hashlib.sha256(path.read_bytes())
-    for source in sorted(checkout.folder("companion").rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def known_run(chapter: book.Chapter, runs: Path) -> list[dict]:
     """The figures that the tests have noted when they ran this very notebook; an empty list when they have not."""
     try:
         run = json.loads(runs.read_text())[chapter.name]
-        if run["of"] != fingerprint(NOTEBOOKS / chapter.file):
+        if run["of"] != runs_noted.fingerprint(NOTEBOOKS / chapter.file):
             return []
         return _figures(chapter, run["seconds"], run["peak_mib"], run["recorded"])
     except (OSError, ValueError, KeyError):
@@ -132,7 +124,7 @@ def measure_all(names: list[str], fresh: bool = False) -> list[dict]:
         for chapter in chapters:
             bar.set_description(chapter.name)
             if not missing & set(chapter.requires):
-                known = [] if fresh else known_run(chapter, root() / "runs.json")
+                known = [] if fresh else known_run(chapter, runs_noted.place())
                 figures += known or run_notebook(chapter)
             bar.update()
     return figures

@@ -4,11 +4,11 @@ import os
 import sys
 
 import pytest
+import runs_noted
 from harness import choice, order, signals
 from harness.report import Report
 
 from companion import book, checkout, engines
-from companion.workspace import root as workspace_root
 
 NOTEBOOKS = book.folder()
 REQUIRE_ENGINES = os.environ.get("COMPANION_REQUIRE_ENGINES") == "1"
@@ -30,7 +30,7 @@ def pytest_configure(config):
     # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    config.pluginmanager.register(Report(config, workspace_root() / "runs.json"), "harness-report")
+    config.pluginmanager.register(Report(config, runs_noted.place()), "harness-report")
     config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
 
 
@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(items):
     order.sort(items)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return order.scheduler(config, log) if config.getoption("dist") == "load" else None
 

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 
-import bench
 import pytest
+import runs_noted
 from conftest import NOTEBOOKS, missing_engines
 from harness import chapters, report, runs
 from watch import watched
@@ -24,7 +24,7 @@ def test_it_runs_as_stored_and_leaves_nothing_behind(chapter, scratch, record_pr
         done = runs.nbval(path, environment)
     assert done.returncode == 0, done.said
     figures = {"seconds": done.seconds, "peak_mib": done.peak_mib, "recorded": list(done.recorded)}
-    record_property(report.FIGURES, {"name": chapter.name, "of": bench.fingerprint(path), **figures})
+    record_property(report.FIGURES, {"name": chapter.name, "of": runs_noted.fingerprint(path), **figures})
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 
 import bench
 import pytest
+import runs_noted
 
 from companion import book
 
@@ -43,7 +44,7 @@ def test_connect_is_measured_in_a_fresh_interpreter(scratch, no_live_engines, mo
 def test_what_the_tests_have_noted_is_not_run_again(tmp_path, scratch, monkeypatch):
     chapter, runs = book.BOOK[0], scratch / "runs.json"
     scratch.mkdir()
-    noted = {"of": bench.fingerprint(bench.NOTEBOOKS / chapter.file), "seconds": 9.5, "peak_mib": 150}
+    noted = {"of": runs_noted.fingerprint(bench.NOTEBOOKS / chapter.file), "seconds": 9.5, "peak_mib": 150}
     own = {"name": "a.ratio", "value": 2.5, "unit": "x"}
     runs.write_text(json.dumps({chapter.name: {**noted, "recorded": [own]}}))
     monkeypatch.setattr(bench, "run_notebook", lambda chapter: [{"name": "run again"}])

@@ -52,16 +52,18 @@ class Choice:
             raise pytest.UsageError(str(error.args[0])) from None
 
     @cached_property
-    def drilled(self) -> list[str]:
-        """Names of the notebooks that are drilled without being asked for; read from all sources, so not once more in each worker."""
+    def drilled(self) -> dict[str, list[str]]:
+        """The notebooks that are drilled without being asked for, by the drill's file; told to the workers, because it takes reading
+        all sources."""
         if hasattr(self.config, "workerinput"):
             return self.config.workerinput["drilled"]
-        return [entry.name for entry in drills.chosen()]
+        return {file: [entry.name for entry in chosen()] for file, chosen in drills.DRILLS.items()}
 
     @property
     def chooses(self) -> bool:
         return bool(self.config.getoption("about").split() or self.config.getoption("changed").strip())
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node) -> None:
         node.workerinput["selection"] = self.selection.dumped()
         node.workerinput["drilled"] = self.drilled
@@ -71,7 +73,10 @@ class Choice:
         if self.chooses:
             lines += [f"chosen: {line}" for line in self.selection.lines()]
         if not self.config.getoption("drills"):
-            lines.append(f"drilled: {len(self.drilled)} notebooks, the shortest of each engine (all: make drills)")
+            killed, graded = (len(self.drilled[file]) for file in ("test_killed_kernel.py", "test_nbgrader.py"))
+            lines.append(
+                f"drills: {killed} kernels killed, {graded} notebooks graded in kernels, the shortest of each engine"
+            )
         return lines
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -99,7 +104,9 @@ class Choice:
         if item.get_closest_marker("drill") is None or entry is None or self.config.getoption("drills"):
             return True
         # one notebook is drilled when it is asked for by its name
-        return entry.name in self.drilled or entry.name in self.config.getoption("about").split()
+        return (
+            entry.name in self.drilled.get(item.path.name, ()) or entry.name in self.config.getoption("about").split()
+        )
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

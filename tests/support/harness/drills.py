@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from companion import checkout
+from companion import checkout, engines
 from companion.book import BOOK, Chapter
 from harness import chapters
-from harness.imports import Project
+from harness.imports import Project, uses
 
 #: what starts processes, or lives in the kernel, without being an engine of companion.engines
 _KINDS = {
@@ -25,20 +25,38 @@ def _project() -> Project:
     return Project(root, [p.relative_to(root).as_posix() for p in (root / "companion").rglob("*.py")], probed=False)
 
 
+def kinds_of(sources: list[str]) -> frozenset[str]:
+    """What has to be taken down when a kernel goes that has run these cells: their engines, and what they start beside them.
+
+    A package counts where a cell imports it, a module of the library also where another one of it does.
+    """
+    project, names = _project(), set().union(*(uses(source).imports for source in sources))
+    files = {project.modules[name] for name in _with_packages(names) if name in project.modules}
+    below = set().union(*map(project.closure, files))
+    reached = {module for module, file in project.modules.items() if file in below}
+    own = {name for full in names for name in (full, full.split(".")[0])}
+    found = {kind for kind, wanted in _KINDS.items() if set(wanted) & (own | reached)}
+    # engines share modules among themselves: what counts is who asks for one from outside
+    outside = [project.uses(file).imports for file in below if not file.startswith("companion/engines/")]
+    asked = _with_packages(names.union(*outside))
+    return frozenset(found | {name for name in engines.NAMES if f"companion.engines.{name}" in asked})
+
+
+def _with_packages(names: set[str]) -> set[str]:
+    return {".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 2)}
+
+
 @cache
 def kinds(chapter: Chapter) -> frozenset[str]:
-    """What has to be taken down when the notebook's kernel goes: its engines, and what it starts beside them.
+    """Of a whole notebook."""
+    return kinds_of(chapters.taught(chapter)) | set(chapters.engines_of(chapter)) or frozenset({"the kernel alone"})
 
-    A package counts where the notebook's own cells import it, a module of the library also where another one of it does.
-    """
-    project, path = _project(), f"notebooks/{chapter.file}"
-    if not (project.root / path).is_file():
-        return frozenset()
-    own = {name for imported in project.uses(path).imports for name in (imported, imported.split(".")[0])}
-    reached = {module for module, file in project.modules.items() if file in project.closure(path)}
-    found = {kind for kind, names in _KINDS.items() if set(names) & own or set(names) & reached}
-    found |= {module.split(".")[2] for module in reached if module.startswith("companion.engines.")}
-    return frozenset(found | set(chapters.engines_of(chapter))) or frozenset({"the kernel alone"})
+
+@cache
+def exercises(chapter: Chapter) -> frozenset[str]:
+    """Of its exercises with the cells that they stand on."""
+    own = [cell["source"] for cell in chapters.code(chapter) if chapters.marks(cell)]
+    return kinds_of([*chapters.setup(chapter), *own]) or frozenset({"the kernel alone"})
 
 
 def choose(known: dict[Chapter, frozenset[str]]) -> dict[Chapter, tuple[str, ...]]:
@@ -61,6 +79,16 @@ def choose(known: dict[Chapter, frozenset[str]]) -> dict[Chapter, tuple[str, ...
 
 
 @cache
-def chosen() -> dict[Chapter, tuple[str, ...]]:
-    """The notebooks of the book to drill in every run, each with the kinds for which it was chosen."""
+def killed() -> dict[Chapter, tuple[str, ...]]:
+    """The notebooks to interrupt and kill in every run, each with the kinds for which it was chosen."""
     return choose({chapter: kinds(chapter) for chapter in BOOK})
+
+
+@cache
+def graded() -> dict[Chapter, tuple[str, ...]]:
+    """The notebooks to grade by nbgrader's own kernels in every run, each with the kinds for which it was chosen."""
+    return choose({chapter: exercises(chapter) for chapter in BOOK})
+
+
+#: by the name of the file that holds the drill
+DRILLS = {"test_killed_kernel.py": killed, "test_nbgrader.py": graded}

@@ -81,6 +81,7 @@ class Report:
 
     # where the run was started
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node) -> None:
         if spent := getattr(node, "workeroutput", {}).get("collection"):
             self.collections.append(tuple(spent))
