@@ -13,7 +13,7 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help env lab test check notebooks navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check notebooks navigation release grade prose bench lock clean models cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -47,6 +47,12 @@ navigation: env  ## write the navigation and the contents tables from companion/
 
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
+
+grade: env  ## a round of grading, after `make release`: collect, grade everybody, grades.csv, feedback, table (UNIT=... JOBS=2)
+	@$(PYTHON) -m companion grade $(UNIT) $(if $(JOBS),--jobs $(JOBS))
+
+prose: env  ## the numbers in the notebooks' prose that no cell and no source explains (NAME="dask_audio ..." for some)
+	@$(PYTHON) scripts/prose.py $(NAME)
 
 bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON
 	@$(PYTHON) scripts/bench.py

@@ -56,7 +56,7 @@ _HEDGE = re.compile(
 #: a number that names a thing is no figure: a version, a standard, a place in the book
 _NAMED = re.compile(
     r"(?:\b(?:version|versions|release|RFC|PEP|KEP|ISO|IEC|IEEE|FIPS|NIST|HTTP|TLS|IPv|status|code|port|chapter|section|figure|table|unit|"
-    r"step|exercise|cell|goal|part|level|page|item|question|note|vol\.|no\.|Redis|PostgreSQL|Python|Java|Kubernetes|Prometheus|Spark|"
+    r"step|exercise|cell|goal|part|level|page|item|question|note|vol\.|no\.|OpenAPI|Redis|PostgreSQL|Python|Java|Kubernetes|Prometheus|Spark|"
     r"Docker|Jenkins|Dask|NumPy|pandas|Keras|TensorFlow|TensorFlow Lite|Groovy|Debian|Ubuntu|Linux|cgroup|SIGKILL|exit code|article|"
     r"Art\.|§|seed)|[§№])\s*$",
     re.I,
@@ -64,7 +64,8 @@ _NAMED = re.compile(
 _SOURCE = re.compile(r"\]\(https?://|<https?://|\((?:[^()]*[\s,;])?[A-Z][^()]*\b(?:1[89]|20)\d\d[a-z]?\)|\bet al\.")
 #: what others write into the cell (scripts/navigation.py), blocks of code, comments, formulas
 _NO_PROSE = re.compile(
-    r"<!-- contents.*?<!-- end of contents -->|^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|<!--.*?-->|\$\$.*?\$\$",
+    r"<!-- contents.*?<!-- end of contents -->|^ *(?P<fence>```+|~~~+).*?^ *(?P=fence)|<!--.*?-->|\$\$.*?\$\$"
+    r"|(?:\A|(?<=\n\n))(?: {4}[^\n]*\n?)+",
     re.S | re.M,
 )
 _WORDS = dict(zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], range(2, 13), strict=True)) | {
@@ -72,6 +73,7 @@ _WORDS = dict(zip(["two", "three", "four", "five", "six", "seven", "eight", "nin
     "twice": 2, "third": 1 / 3, "quarter": 0.25,
 }  # fmt: skip
 _WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(_WORDS)})(?![\w-])", re.I)
+_SPLIT = re.compile(r"(?<=[.!?])\s+(?=[A-Z*_\"“(\[`$0-9])|(?<=[.!?][*\")])\s+|(?<=[.!?]\*\*)\s+")
 _IN_CODE = re.compile(r"(?<![A-Za-z_\d.])\d[\d_,]*(?:\.\d+)?(?:[eE][+-]?\d+)?|(?<![\w.])\.\d+")
 
 
@@ -161,12 +163,15 @@ def figures(sentence: str, *, words: bool = False) -> list[Figure]:
 
 def sentences(markdown: str) -> Iterator[str]:
     """The sentences of a markdown cell that have no source beside them; without code, formulas, addresses, numbering and points."""
-    text = re.sub(_NO_PROSE, "\n\n", markdown)
-    for block in _blocks(text):
+    sourced = False
+    for block in _blocks(_NO_PROSE.sub("\n\n", markdown)):
         if re.match(r"[#*\s]*Sources\b", block):
             return
-        for sentence in re.split(r"(?<=[.!?:;])\s+(?=[A-Z*_\"“(\[`$0-9])|(?<=[.!?]\*\*)\s+|(?<=[.!?]\*)\s+", block):
-            if not _SOURCE.search(sentence):
+        if sourced and block.startswith("|"):
+            continue  # a table belongs to the sentence that announces it
+        for sentence in _SPLIT.split(block):
+            sourced = bool(_SOURCE.search(sentence))
+            if not sourced:
                 yield sentence.strip()
 
 

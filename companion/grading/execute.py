@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors, utils
 from traitlets import Float, Integer
 
-from companion.grading.submission import note, notes
+from companion.grading.submission import KEY, note, notes
 
 _LIMIT_MEMORY = "import resource; resource.setrlimit(resource.RLIMIT_DATA, ({0}, {0})); del resource"
 
@@ -41,8 +41,13 @@ class Execute(preprocessors.Execute):
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
+        if nb.metadata.get(KEY, {}).get("unreadable"):
+            for cell in filter(_runs, nb.cells):
+                cell.outputs = [_error("nothing was handed in that could be read")]
+            return nb, resources
         self._patience, self._deadline = self.iopub_timeout, time.monotonic() + self.notebook_timeout
         self._given_up: dict[int, str] = {}
+        self._floods: set[int] = set()
         self.extra_arguments = [
             "--HistoryManager.hist_file=:memory:",
             f"--IPKernelApp.exec_lines={_LIMIT_MEMORY.format(self.memory_limit)}",
@@ -84,6 +89,7 @@ class Execute(preprocessors.Execute):
         size = len(str(msg["content"]))
         before, self._printed = self._printed, self._printed + size
         if before <= self.most_printed < self._printed and self.km is not None:
+            self._floods.add(cell_index)
             self._stop = asyncio.ensure_future(self.km.interrupt_kernel())
         if self._printed > self.most_output and msg["msg_type"] != "error":
             return None
@@ -106,6 +112,8 @@ class Execute(preprocessors.Execute):
             note(notebook, f"{where} {self._given_up[at]}")
         elif "CellTimeoutError" in names:
             note(notebook, f"{where} ran longer than {self._get_timeout(cell)} s and was interrupted")
+        elif at in self._floods:
+            note(notebook, f"{where} was interrupted in a flood of output")
         elif "MemoryError" in names:
             note(notebook, f"{where} asked for more memory than the {self.memory_limit / 2**30:.1f} GiB of a process")
         if utils.is_grade(cell) and not utils.is_solution(cell):

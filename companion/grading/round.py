@@ -169,9 +169,22 @@ def _changed(root: Path, unit: str, student: str) -> bool:
     return not graded or _state(root, unit).get(student) != _digest(root, unit, student)
 
 
+def _warm_up() -> None:
+    """Load what every student's process would load anew, before they are forked."""
+    import ipykernel.kernelspec
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    cells = [nbformat.v4.new_markdown_cell("*a*"), nbformat.v4.new_code_cell("1")]
+    HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=cells))
+    assert ipykernel.kernelspec
+
+
 def _in_processes(root: Path, unit: str, waiting: list[str], jobs: int) -> Iterator[Graded]:
     """Grade ``waiting``, ``jobs`` at a time; each student's process has an end, and leaves nothing behind."""
     context = multiprocessing.get_context("fork")  # nbgrader takes seconds to import: the children have it already
+    if waiting:
+        _warm_up()
     guard.adopt_orphans()
     logs = root / "downloaded" / unit / "logs"
     shutil.rmtree(logs, ignore_errors=True)

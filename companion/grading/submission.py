@@ -129,6 +129,7 @@ class SubmissionExporter(NotebookExporter):
             except Unreadable as error:
                 notebook = nbformat.v4.new_notebook()
                 note(notebook, f"{error}: nothing in it could be graded")
+                notebook.metadata[KEY]["unreadable"] = True
         return self.from_notebook_node(notebook, resources=resources, **options)
 
 

@@ -130,7 +130,7 @@ def test_everybody_who_was_graded_has_feedback_that_names_the_trouble(drill):
 
 def test_nothing_left_the_course_nor_runs_on(drill):
     course, _, _ = drill
-    assert not [p for p in Path("/tmp").glob("zip-abs__*")] and not [*course.root.parent.glob("zip-*")]
+    assert not list(Path("/tmp").glob("zip-abs__*")) and not [*course.root.parent.glob("zip-*")]
     assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "86399"]]
     written = {p.name for p in course.root.iterdir()} - {"__pycache__", ".nbgrader.log"}
     assert written == {"autograded", "downloaded", "feedback", "grades.csv", "gradebook.db", "nbgrader_config.py",
@@ -138,7 +138,7 @@ def test_nothing_left_the_course_nor_runs_on(drill):
 
 
 def test_a_second_round_grades_what_is_new(drill):
-    course, expected, _ = drill
+    course, _, _ = drill
     archive = course.root / "downloaded" / UNIT / "archive"
     shutil.copy(course.source, archive / "blank__start_here (1).ipynb")
     shutil.copy(course.source, archive / "newcomer__start_here.ipynb")
