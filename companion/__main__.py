@@ -81,7 +81,7 @@ def _row(status: engines.Status) -> tuple[str, ...]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
+    rows = [(book.UNITS[c.unit], c.name, c.engine_label, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
 

@@ -105,7 +105,7 @@ def measure_all(names: list[str]) -> list[dict]:
             bar.update()
         for chapter in chapters:
             bar.set_description(chapter.name)
-            if not missing & set(chapter.requires):
+            if not missing & set(chapter.engines):
                 figures += run_notebook(chapter)
             bar.update()
     return figures

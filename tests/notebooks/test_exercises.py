@@ -132,7 +132,7 @@ def _no_leaked_shared_memory(monkeypatch):
     ("where", "exercise", "label", "source", "hint"), CASES, ids=[f"{e}: {label}" for _, e, label, _, _ in CASES]
 )
 def test_answer(where, exercise, label, source, hint):
-    if missing := missing_engines(where.requires):
+    if missing := missing_engines(where.engines):
         pytest.skip(f"{where.name} needs {missing[0]}")
     if hint is None:
         runner(where).grade(exercise, source)

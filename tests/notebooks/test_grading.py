@@ -55,7 +55,7 @@ def test_the_released_version_has_no_solution_and_opens(course):
 
 
 def test_the_source_earns_every_automatic_point_and_a_blank_copy_none(course, chapter, scratch, monkeypatch):
-    if missing := missing_engines(chapter.requires):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     exercises_only(course)
     course.release()

@@ -49,7 +49,7 @@ class Kernel:
 
 def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
     """An interrupt in the middle of a cell leaves a kernel that goes on; a SIGKILL in a later one leaves no trace."""
-    if missing := missing_engines(chapter.requires):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     mark, before, cells = new_mark(), shared_memory(), sources(chapter)
     interrupted, killed = (max(1, int(share * len(cells))) for share in (0.3, 0.6))

@@ -40,7 +40,7 @@ def nbval(path, environment: dict[str, str]) -> subprocess.CompletedProcess:
 
 
 def test_it_runs_as_stored_and_leaves_nothing_behind(chapter, scratch):
-    if missing := missing_engines(chapter.requires):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     with watched(scratch) as environment:
         done = nbval(NOTEBOOKS / chapter.file, environment)

@@ -10,7 +10,7 @@ import jenkinsfile
 import pytest
 from jenkinsfile import pipeline, runner
 from jenkinsfile.pipeline import PipelineError
-from processes import assert_gone, new_mark
+from processes import assert_gone, interruptible, new_mark
 
 
 def file(stages: str, before: str = "", after: str = "") -> str:
@@ -160,7 +160,11 @@ def test_a_runner_that_is_killed_or_interrupted_leaves_no_process(tmp_path, sig)
     mark = new_mark()
     script = f"from jenkinsfile import runner\nrunner.run({file(stage('a', 'sh "touch on; sleep 90"'))!r}, {str(tmp_path)!r})"
     process = subprocess.Popen(
-        [sys.executable, "-c", script], env={**os.environ, **mark}, stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-c", script],
+        env={**os.environ, **mark},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=interruptible,
     )
     end = time.monotonic() + 60
     while not (tmp_path / "on").exists() and time.monotonic() < end:
