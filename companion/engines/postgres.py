@@ -126,7 +126,7 @@ def _create(place: Path) -> str:
         (place / "data").mkdir(mode=0o700)
         keep.touch(mode=0o600)
         keep.write_text(secret)
-    _hand_over(place, place / "data", keep)
+    _chown_to_nobody(place, place / "data", keep)
     command = [_binary("initdb"), "-D", str(place / "data"), "-U", OWNER, f"--pwfile={keep}", "--auth=scram-sha-256"]
     command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale"]
     done = subprocess.run(
@@ -220,7 +220,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: str = "") -> 
             f"PostgreSQL does not take a setting: {reason}."
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log)), error)
+    return next((sentence for pattern, sentence in known.items() if re.search(pattern, log)), error)
 
 
 def _taken(port: int | str) -> EngineUnavailable:
@@ -261,7 +261,7 @@ def _as_nobody(place: Path, command: list[str]) -> list[str]:
     ]
 
 
-def _hand_over(*paths: Path) -> None:
+def _chown_to_nobody(*paths: Path) -> None:
     """Give files that root made to ``nobody``."""
     if os.geteuid() == 0:
         for path in paths:

@@ -364,7 +364,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: int | str = "
             f"Prometheus does not take this configuration: {_without_path(reason)}"
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log, re.I)), error)
+    return next((sentence for pattern, sentence in known.items() if re.search(pattern, log, re.I)), error)
 
 
 def _without_path(reason: str) -> str:

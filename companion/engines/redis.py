@@ -96,23 +96,23 @@ def _start(place: Path, settings: dict[str, str], port: int, kept: bool, options
         log.write_text("")
     server = Server([str(_executable()), str(config)], log=log, folder=None if kept else place)
     client = redis.Redis(host="127.0.0.1", port=port, password=secret, **options)
-    knock = redis.Redis(host="127.0.0.1", port=port, password=secret, retry=None, socket_timeout=5)
+    trial = redis.Redis(host="127.0.0.1", port=port, password=secret, retry=None, socket_timeout=5)
 
     def ready() -> bool:
         try:
-            return knock.ping()
+            return trial.ping()
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 
     try:
         server.wait_until(ready, "Redis", timeout=120)  # it reads all of its data first
         if migrate:
-            _migrate(knock)
+            _migrate(trial)
     except (EngineUnavailable, redis.RedisError) as error:
         server.stop()
         raise _explained(place, server.said(), error, port) from error
     finally:
-        knock.close()
+        trial.close()
     close_with(client, "close", server.stop)
     return client
 
@@ -181,8 +181,8 @@ def _look_into(place: Path, append_only: bool) -> bool:
     snapshot, log, newer = (place / name for name in _FILES.values())
     ours = {"lock", "password", "redis.conf", "redis.log", "redis.pid"}
     if not any(path.exists() for path in (snapshot, log, newer)):
-        if strangers := sorted(path.name for path in place.iterdir() if path.name not in ours):
-            raise EngineUnavailable(f"{place} holds no Redis data, but {strangers[0]!r}. Choose an empty folder.")
+        if others := sorted(path.name for path in place.iterdir() if path.name not in ours):
+            raise EngineUnavailable(f"{place} holds no Redis data, but {others[0]!r}. Choose an empty folder.")
         return False
     if newer.exists() and (major := _major()) < 7:
         raise EngineUnavailable(
@@ -224,7 +224,7 @@ def _explained(place: Path, log: str, error: CompanionError, port: int) -> Compa
             "They were left as they are: restore a backup, try redis-check-aof or redis-check-rdb, or choose an empty folder."
         ),
     }
-    return next((told for pattern, told in known.items() if re.search(pattern, log)), error)
+    return next((sentence for pattern, sentence in known.items() if re.search(pattern, log)), error)
 
 
 def _taken(port: int) -> EngineUnavailable:
@@ -240,14 +240,14 @@ def _live(url: str, options: dict) -> Redis:
     where = _where(url)
     try:
         client = redis.Redis.from_url(url, **{"socket_connect_timeout": 5, **options})
-        knock = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=None)
+        trial = redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=None)
     except (ValueError, TypeError):
         client = None
     if client is None:
         raise _no_address()  # outside of the handler: the parser's message may quote the password
     try:
-        with knock:
-            knock.ping()
+        with trial:
+            trial.ping()
     except (redis.RedisError, OSError) as error:
         client.close()
         advice = f"Start it, or unset {VARIABLE} to use the embedded one."
