@@ -81,7 +81,7 @@ def _row(status: engines.Status) -> tuple[str, ...]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    rows = [(book.UNITS[c.unit], c.name, c.engine, book.run_time(c), c.title) for c in book.BOOK]
+    rows = [(book.UNITS[c.unit], c.name, c.engine_label, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
 
@@ -112,23 +112,9 @@ def _count(number: int, thing: str) -> str:
 
 
 def _jenkins_lint(options: argparse.Namespace) -> int:
-    import jenkinsfile
+    from jenkinsfile.__main__ import main as lint
 
-    code = 0
-    for name in options.file:
-        try:
-            source = jenkinsfile.read(name)
-        except (OSError, UnicodeDecodeError) as error:
-            print(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
-            code = 2
-            continue
-        found = jenkinsfile.check(source)
-        for finding in found:
-            print(f"{name}:{finding}")
-        if not found:
-            print(f"{name}: no faults")
-        code = max(code, bool(found))
-    return code
+    return lint(["--", *options.file])
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

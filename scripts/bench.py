@@ -123,7 +123,7 @@ def measure_all(names: list[str], fresh: bool = False) -> list[dict]:
             bar.update()
         for chapter in chapters:
             bar.set_description(chapter.name)
-            if not missing & set(chapter.requires):
+            if not missing & set(chapter.engines):
                 known = [] if fresh else known_run(chapter, runs_noted.place())
                 figures += known or run_notebook(chapter)
             bar.update()

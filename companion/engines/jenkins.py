@@ -7,7 +7,6 @@ everybody read.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -17,6 +16,7 @@ import requests
 from companion.engines import _http
 from companion.engines._ladder import Status, climb, variable
 from companion.errors import EngineUnavailable
+from companion.processes import wait
 
 VARIABLE, USER, TOKEN = VARIABLES = ("JENKINS_URL", "JENKINS_USER", "JENKINS_TOKEN")
 GET_JENKINS = (
@@ -110,17 +110,22 @@ def start(
     if answer.status_code not in (201, 302, 303) or "Location" not in answer.headers:
         reason = {404: "there is no such job", 403: "this user may not start it"}.get(answer.status_code, "it refuses")
         raise EngineUnavailable(f"the job {job!r} was not started: {reason} (status {answer.status_code})")
-    place, end = _here(controller, answer.headers["Location"]), time.monotonic() + timeout
+    place = _here(controller, answer.headers["Location"])
     item: dict[str, Any] = {}
-    while time.monotonic() < end:
+
+    def begun() -> str | None:
+        nonlocal item
         item = controller.get(place + "api/json").json()
         if item.get("cancelled"):
             raise EngineUnavailable(f"the run of {job!r} was cancelled in the queue")
-        if item.get("executable"):
-            return _here(controller, item["executable"]["url"])
-        time.sleep(0.5)
-    raise EngineUnavailable(
-        f"the run of {job!r} is still in the queue after {timeout:.0f} s: {item.get('why') or 'no reason'}"
+        return _here(controller, item["executable"]["url"]) if item.get("executable") else None
+
+    return wait.until(
+        begun,
+        timeout,
+        f"the run of {job!r} is still in the queue",
+        detail=lambda: item.get("why") or "no reason",
+        pause=0.5,
     )
 
 
@@ -131,13 +136,12 @@ def _here(controller: Controller, url: str) -> str:
 
 def wait_for(controller: Controller, run: str, timeout: float = 7200) -> str:
     """Wait for the end of a run; its result, such as ``SUCCESS`` or ``FAILURE``."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
+
+    def result() -> str | None:
         state = controller.get(_here(controller, run) + "api/json", params={"tree": "building,result"}).json()
-        if not state["building"] and state["result"]:
-            return state["result"]
-        time.sleep(0.5)
-    raise EngineUnavailable(f"{_http.shown(run)} has not ended after {timeout:.0f} s")
+        return None if state["building"] else state["result"]
+
+    return wait.until(result, timeout, f"{_http.shown(run)} has not ended", pause=0.5)
 
 
 def probe() -> Status:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from companion.engines import _embedded
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable
-from companion.processes.server import Server, close_with, free_port, is_free, password
+from companion.processes import environment
+from companion.processes.server import Server, answers, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:
@@ -246,8 +247,8 @@ def _last(text: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, without the variables that PostgreSQL's programs would read."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """What a child may see of this process's: PostgreSQL's programs would read ``PGDATA``, ``PGPORT`` and their like."""
+    return environment.for_child()
 
 
 # PostgreSQL refuses to run as root
@@ -350,5 +351,10 @@ def _live_version() -> tuple[str, str] | None:
     if url is None:
         return None
     where = _where(url)
+    address = where.rpartition("/")[0]
+    host, _, port = address.rpartition(":")
+    at_socket = host.startswith("/") and (Path(host) / f".s.PGSQL.{port}").exists()
+    if not (at_socket or answers(address, 5432)):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE} ({where})")
     with _live(url, {"connect_timeout": 2}) as connection:
         return connection.info.parameter_status("server_version") or "-", where

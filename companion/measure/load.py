@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from companion.errors import SettingError
+from companion.processes import wait
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,8 @@ class Background:
             self._end.wait(self._pause)
 
     def until(self, true: Callable[[list[object]], bool], seconds: float = 60.0) -> None:
-        """Wait until ``true`` of all answers so far; a TimeoutError after ``seconds``."""
-        end = time.monotonic() + seconds
-        while not true([answer for _, answer in self.answers]):
-            if time.monotonic() > end:
-                raise TimeoutError(f"it has not come true within {seconds:g} s")
-            time.sleep(0.02)
+        """Wait until ``true`` of all answers so far; a WaitError (a TimeoutError) after ``seconds``."""
+        wait.until(lambda: true([answer for _, answer in self.answers]), seconds, "it has not come true", pause=0.02)
 
     def __enter__(self) -> Background:
         self._thread.start()

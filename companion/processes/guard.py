@@ -3,10 +3,11 @@
 ``atexit`` covers a kernel that ends; nothing inside a process covers its own SIGKILL. So each embedded server is the child
 of this small process, which notices the death of its parent in two ways: its standard input closes, or it gets a new parent.
 
-usage: python -m companion.processes.guard [--no-stdin] [--stop-with NAME] PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
+usage: python -m companion.processes.guard [--no-stdin] [--filtered] [--stop-with NAME] PARENT_PID FOLDER_TO_REMOVE -- COMMAND ARG...
 
-``--no-stdin`` is for a command whose standard input is not a pipe of ours; ``--stop-with`` for one that ends best on another
-signal than SIGTERM.
+``--no-stdin`` is for a command whose standard input is not a pipe of ours; ``--filtered`` for one that is started by somebody
+else's code, which knows nothing of what a child may see (``companion.processes.environment``); ``--stop-with`` for one that
+ends best on another signal than SIGTERM.
 """
 
 import contextlib
@@ -18,14 +19,18 @@ import signal
 import subprocess
 import sys
 
+from companion.processes import environment
+
 _POLL_SECONDS = 0.3
 _GRACE_SECONDS = 5.0
 
 
 def main(argv: list[str]) -> int:
-    watch, stop_with = [sys.stdin], signal.SIGTERM
+    watch, stop_with, env = [sys.stdin], signal.SIGTERM, None
     if argv[0] == "--no-stdin":
         watch, argv = [], argv[1:]
+    if argv[0] == "--filtered":
+        env, argv = environment.for_child(), argv[1:]
     if argv[0] == "--stop-with":
         stop_with, argv = signal.Signals[argv[1]], argv[2:]
     parent, folder, _, *command = argv
@@ -33,7 +38,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _adopt_orphans()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=env)
     try:
         while child.poll() is None and os.getppid() == int(parent):
             ready, _, _ = select.select(watch, [], [], _POLL_SECONDS)
@@ -47,7 +52,7 @@ def main(argv: list[str]) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(child: subprocess.Popen, stop_with: signal.Signals) -> None:
+def _stop(child: subprocess.Popen[bytes], stop_with: signal.Signals) -> None:
     """A signal to the server's whole session, SIGKILL to what is left after a grace period."""
     for sig in (stop_with, signal.SIGKILL):
         try:

@@ -1,20 +1,24 @@
 """What the engine modules share: a guarded server process, a free port, a password, an address that answers or not."""
 
+from __future__ import annotations
+
 import atexit
+import http.client
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from companion.errors import EngineUnavailable
+from companion.processes import environment, wait
 
 _MOST_KEPT = 2**18  # characters of a log, once its server has ended
 
@@ -31,7 +35,7 @@ def free_port() -> int:
     """A TCP port on loopback that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
@@ -60,6 +64,17 @@ def answers(url: str, default_port: int, timeout: float = 1.0) -> bool:
         return False
 
 
+def status(url: str, timeout: float = 2.0) -> int | None:
+    """The status of what an address on loopback answers, None when it gives no answer. No proxy is asked."""
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=timeout) as reply:
+            return int(reply.status)
+    except HTTPError as error:
+        return error.code
+    except (OSError, http.client.HTTPException):
+        return None
+
+
 class Server:
     """A server process that can't outlive this one (see ``companion.processes.guard``).
 
@@ -67,6 +82,7 @@ class Server:
         command: the server's command line; it must stay in the foreground.
         log: file that takes its output; the last lines go into the error when it does not start.
         folder: removed when the server has stopped.
+        env: its whole environment; by default what of this process' a child may see (``companion.processes.environment``).
         stop_with: the signal that ends it.
     """
 
@@ -76,10 +92,11 @@ class Server:
         *,
         log: Path,
         folder: Path | None = None,
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
         stop_with: signal.Signals = signal.SIGTERM,
     ):
         self.command, self.log = command, log
+        self.env = environment.for_child() if env is None else dict(env)
         guard = [sys.executable, "-m", "companion.processes.guard", "--stop-with", stop_with.name]
         guard += [str(os.getpid()), str(folder or ""), "--"]
         # kept open while it runs: the guard may remove the file with its folder before anyone has read it
@@ -91,22 +108,25 @@ class Server:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=env,
+            env=self.env,
         )
         atexit.register(self.stop)
 
     def wait_until(self, ready: Callable[[], bool], engine: str, timeout: float = 30.0) -> None:
-        """Poll ``ready`` until it is true; EngineUnavailable with the end of the log when the server ends or takes too long."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
-            if ready():
-                return
-            time.sleep(0.05)
-        tail = "\n".join(self.said().splitlines()[-5:])
-        self.stop()
-        raise EngineUnavailable(f"{engine} did not start. The end of its log:\n{tail}")
+        """Wait until ``ready`` is true; a WaitError (an EngineUnavailable) with the end of the log when the server ends or
+        takes too long, and then it is stopped.
+        """
+        try:
+            wait.until(
+                lambda: self.process.poll() is None and ready(),
+                timeout,
+                f"{engine} did not start",
+                over=lambda: None if self.process.poll() is None else "it has ended",
+                detail=lambda: wait.end_of(self.said()),
+            )
+        except wait.WaitError:
+            self.stop()
+            raise
 
     def said(self) -> str:
         """What the server has written to its log."""

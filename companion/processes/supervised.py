@@ -1,8 +1,6 @@
 """What a container engine does for one service, done for a local process: limits, a health check, restarts, logs.
 
-The stand-in for readers without an engine. It keeps the engine's words (``logs``, ``exec_run``, ``kill``, ``reload``,
-``attrs``) for the few things that the notebooks ask, so that a cell reads the same on both paths. What it can't give is
-isolation: the process sees this machine's files and network.
+The stand-in for readers without an engine. What it can't give is isolation: the process sees this machine's files and network.
 """
 
 from __future__ import annotations
@@ -11,47 +9,54 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from companion.processes.server import Server, free_port
+from companion.processes import gunicorn, wait
+from companion.processes.server import Server, answers
 
 if TYPE_CHECKING:
     import psutil
 
 _BACK_OFF_SECONDS = 0.2
-_NOT_PASSED_ON = ("SERVICE_", "PROMETHEUS_", "FLASK_", "DATABASE_URL", "REDIS_URL")
 
 
 class Answer(NamedTuple):
-    """Of a command that ran in the container, as the SDK gives it."""
+    """Of a command that ran as the service does, as Docker's SDK gives it."""
 
     exit_code: int
     output: bytes
 
 
-class Container:
+class SupervisedProcess:
     """A local process under a supervisor of its own.
+
+    Of the words of Docker's SDK for a container it keeps those that the notebooks use, so that a cell reads the same on both
+    paths: ``logs``, ``exec_run``, ``kill``, ``stop``, ``wait``, ``remove``, ``reload``, and ``attrs`` with ``State``
+    (``Status``, ``ExitCode``, ``Health``) and ``RestartCount`` as of the last ``reload``. ``crash``, ``pause``, ``resume``,
+    ``processes`` and ``restarts`` are its own.
 
     Attributes:
         url: where the service listens, on loopback.
-        attrs: what ``reload()`` found: ``State`` (with ``Status``, ``ExitCode`` and ``Health``) and ``RestartCount``.
+        attrs: what ``reload()`` found.
     """
 
-    def __init__(self, folder: Path, url: str, env: dict[str, str], server: Server):
-        self.url, self.attrs = url, {}
-        self._folder, self._env, self._server = folder, env, server
+    def __init__(self, folder: Path, url: str, server: Server):
+        self.url = url
+        self.attrs: dict[str, Any] = {}
+        self._folder, self._server = folder, server
         self.reload()
 
-    def _state(self) -> dict:
+    def _state(self) -> dict[str, Any]:
         try:
-            return json.loads((self._folder / "state.json").read_text())
+            state: dict[str, Any] = json.loads((self._folder / "state.json").read_text())
         except (OSError, ValueError):  # not written yet
             return {"pid": 0, "restarts": 0, "status": "created", "exit": 0}
+        return state
 
     @property
     def restarts(self) -> int:
@@ -79,7 +84,12 @@ class Container:
         """Run a command as the service would: in its folder, with its environment."""
         command = [sys.executable if part == "python" else part for part in command]
         done = subprocess.run(
-            command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, cwd=self._folder
+            command,
+            env=self._server.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            cwd=self._folder,
         )
         return Answer(done.returncode, done.stdout)
 
@@ -122,21 +132,21 @@ class Container:
             if pid := self._state()["pid"]:
                 os.kill(pid, getattr(signal, name))
 
-    def wait(self, timeout: float = 30) -> dict:
-        """Until the main process has ended for good; its exit code as ``StatusCode``."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if (state := self._state())["status"] == "exited":
-                return {"StatusCode": state["exit"]}
-            time.sleep(0.05)
-        raise TimeoutError(f"the service has not ended within {timeout} s")
+    def wait(self, timeout: float = 30) -> dict[str, int]:
+        """Until the main process has ended for good; its exit code as ``StatusCode``, or a WaitError after ``timeout`` seconds."""
+
+        def ended() -> dict[str, int] | None:
+            state = self._state()
+            return {"StatusCode": state["exit"]} if state["status"] == "exited" else None
+
+        return wait.until(ended, timeout, "the service has not ended")
 
     def stop(self) -> None:
         """SIGTERM, and wait; SIGKILL after ten seconds."""
         self.kill("SIGTERM")
         try:
             self.wait(10)
-        except TimeoutError:
+        except wait.WaitError:
             self._signal("SIGKILL")
 
     def remove(self, force: bool = False) -> None:
@@ -152,10 +162,10 @@ def run(
     memory: int | None = None,
     cpus: int | None = None,
     restart: bool = False,
-    environment: dict[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
     application: str = "service:create_app()",
     config: str = "python:serving.gunicorn_conf",
-) -> Container:
+) -> SupervisedProcess:
     """Start a service of ``docker/`` on loopback, under gunicorn; it dies with this process.
 
     Args:
@@ -164,25 +174,26 @@ def run(
         memory: bytes that each of its processes may have.
         cpus: how many cores they may use together.
         restart: start it again when its main process ends by itself or by somebody else's signal.
-        environment: variables beside this process' own; those that name an engine are not passed on.
+        environment: variables beside what of this process' own a child may see (``companion.processes.environment``).
         application, config: what gunicorn runs, and how.
     """
-    url = f"http://127.0.0.1:{free_port()}"
     folder.mkdir(parents=True, exist_ok=True)
-    env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)},
+    options = json.dumps({"folder": str(folder), "memory": memory, "cpus": cpus, "restart": restart})
+    variables = {
         "PYTHONPATH": f"{service.parent}{os.pathsep}{service}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
         "TMPDIR": str(folder),
-        "SERVICE_BIND": url.removeprefix("http://"),
         "SERVICE_PIDFILE": str(folder / "pid"),
         **(environment or {}),
     }
-    command = [sys.executable, "-m", "gunicorn", "--config", config, application]
-    options = json.dumps({"folder": str(folder), "memory": memory, "cpus": cpus, "restart": restart})
-    supervisor = [sys.executable, "-m", "companion.processes.supervised", options, *command]
-    return Container(folder, url, env, Server(supervisor, log=folder / "log", env=env))
+    server = gunicorn.start(
+        application,
+        url := gunicorn.free_url(),
+        log=folder / "log",
+        config=config,
+        variables=variables,
+        supervisor=[sys.executable, "-m", "companion.processes.supervised", options],
+    )
+    return SupervisedProcess(folder, url, server)
 
 
 def _limit(memory: int | None, cpus: int | None) -> None:
@@ -198,21 +209,14 @@ def _wait_for_the_rest(address: str, patience: float = 15) -> None:
     """In a container everything ends with the main process. Here gunicorn's workers notice a moment later that it is gone:
     until then they would answer in the place of the next one.
     """
-    host, _, port = address.rpartition(":")
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        try:
-            socket.create_connection((host, int(port)), timeout=1).close()
-        except OSError:
-            return
-        time.sleep(0.1)
+    wait.comes_true(lambda: not answers(address, 0), patience, pause=0.1)
 
 
-def _supervise(options: dict, command: list[str]) -> int:
+def _supervise(options: dict[str, Any], command: list[str]) -> int:
     """Run the command, and again when it ends unasked; its state goes to a file after each change."""
     folder, restarts = Path(options["folder"]), 0
 
-    def note(**state) -> None:
+    def note(**state: object) -> None:
         part = folder / "state.part"
         part.write_text(json.dumps(state))
         part.replace(folder / "state.json")

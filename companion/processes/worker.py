@@ -13,13 +13,16 @@ from collections.abc import Callable
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 
+from companion.processes import environment
+
 
 def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
     """Start ``function(*arguments)`` in a fresh process and return that process (``kill()``, ``join()``, ``exitcode``).
 
     The function is sent by value, and the global names it uses with it: a notebook's functions work, and large global arrays
     should be arguments or files. The process comes from a fork server (``multiprocessing.set_forkserver_preload`` before the
-    first call saves it imports), and it can't outlive this one, even when this one is killed.
+    first call saves it imports), and it can't outlive this one, even when this one is killed. Of this process' environment it
+    keeps what a child may see (``companion.processes.environment``): an address that it needs is an argument.
     """
     import cloudpickle
 
@@ -32,7 +35,9 @@ def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
 def _run(payload: bytes) -> None:
     import pickle
 
+    environment.strip()
     parent = multiprocessing.parent_process()
+    assert parent is not None  # it has just been started by one
     threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
     function, arguments = pickle.loads(payload)  # noqa: S301  (from this very program)
     function(*arguments)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from apiflask import APIFlask, Schema
 from apiflask.fields import Boolean, Float
-from serving import app as serving_app
 from serving import artefact
+from serving import model as serving_model
 
 NAME = "model_server"
 KINDS = ("lathe", "mill", "press")
@@ -51,7 +51,7 @@ def create_app() -> APIFlask:
     """The application around the model in ``MODEL_FOLDER``; an ArtefactError when that must not be served."""
     folder = Path(os.environ.get("MODEL_FOLDER", Path(__file__).parent / "model"))
     stored = artefact.load(folder, service=NAME, schema=PROPERTIES, floors=FLOORS, predict=predict)
-    return serving_app.create_app(
+    return serving_model.create_app(
         NAME,
         "Machine failures",
         artefact=stored,

@@ -10,8 +10,8 @@ from typing import Any
 from apiflask import APIFlask, Schema
 from apiflask.fields import Float, String
 from apiflask.validators import OneOf
-from serving import app as serving_app
 from serving import artefact
+from serving import model as serving_model
 
 NAME = "nlp_service"
 LANGUAGES = ("cs", "de", "en", "es", "fi", "fr", "it", "nl", "pl", "sv")
@@ -52,7 +52,7 @@ def create_app() -> APIFlask:
     """The application around the model in ``MODEL_FOLDER``; an ArtefactError when that must not be served."""
     folder = Path(os.environ.get("MODEL_FOLDER", Path(__file__).parent / "model"))
     stored = artefact.load(folder, service=NAME, schema=PROPERTIES, floors=FLOORS, predict=predict)
-    return serving_app.create_app(
+    return serving_model.create_app(
         NAME,
         "Language of a text",
         artefact=stored,

@@ -7,7 +7,7 @@ a question that nobody asked.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from apiflask import Schema
 from apiflask.fields import Field, Integer, List, Nested, String
@@ -65,21 +65,22 @@ def input_schema(name: str, properties: dict[str, dict[str, Any]]) -> type[Schem
 
     Knows ``number`` with ``minimum`` and ``maximum``, ``string`` with ``enum``, or with ``minLength`` and ``maxLength``.
     """
-    return Strict.from_dict({field: _field(rule) for field, rule in properties.items()}, name=name)
+    fields = {field: _field(rule) for field, rule in properties.items()}
+    return cast("type[Schema]", Strict.from_dict(fields, name=name))
 
 
 def _field(rule: dict[str, Any]) -> Field:
-    about = {"metadata": {"description": rule["description"]}} if "description" in rule else {}
+    about: dict[str, Any] = {"description": rule["description"]} if "description" in rule else {}
     if rule["type"] == "number":
         # apispec knows the limits of marshmallow's own numbers only
-        about.setdefault("metadata", {}).update(type="number", minimum=rule["minimum"], maximum=rule["maximum"])
-        return Number(required=True, validate=Range(rule["minimum"], rule["maximum"]), **about)
+        about.update(type="number", minimum=rule["minimum"], maximum=rule["maximum"])
+        return Number(required=True, validate=Range(rule["minimum"], rule["maximum"]), metadata=about)
     if "enum" in rule:
-        return Text(required=True, validate=OneOf(rule["enum"]), **about)
-    return Text(required=True, validate=Length(rule["minLength"], rule["maxLength"]), **about)
+        return Text(required=True, validate=OneOf(rule["enum"]), metadata=about)
+    return Text(required=True, validate=Length(rule["minLength"], rule["maxLength"]), metadata=about)
 
 
 def request_schema(name: str, properties: dict[str, dict[str, Any]], most: int) -> type[Schema]:
     """``{"instances": [...]}`` with 1 to ``most`` instances."""
     instances = List(Nested(input_schema(f"{name}Instance", properties)), required=True, validate=Length(1, most))
-    return Strict.from_dict({"instances": instances}, name=f"{name}Request")
+    return cast("type[Schema]", Strict.from_dict({"instances": instances}, name=f"{name}Request"))

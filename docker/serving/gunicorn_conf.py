@@ -23,7 +23,7 @@ graceful_timeout = 7
 keepalive = 5
 backlog = 2048
 control_socket_disable = True
-accesslog = None
+accesslog: str | None = None
 errorlog = "-"
 loglevel = os.environ.get("SERVICE_LOG_LEVEL", "info")
 if os.path.isdir("/dev/shm"):  # noqa: S108  (gunicorn's heartbeat; a disk may stall)

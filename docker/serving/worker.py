@@ -7,7 +7,7 @@ import os
 import time
 
 from gunicorn.workers.gthread import ThreadWorker
-from serving.app import draining
+from serving.web import draining
 
 DRAIN_SECONDS = float(os.environ.get("SERVICE_DRAIN_SECONDS", "2"))
 

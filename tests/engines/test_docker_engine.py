@@ -94,7 +94,7 @@ def test_two_builds_give_the_same_bytes(client, context, session):
     """What the stage hands to the image, as an archive with all its times. (The last stage would be found in the cache.)"""
     archives = []
     for again in ("1", "2"):
-        for path in (context / "model_server" / "service.py", context / "serving" / "app.py"):
+        for path in (context / "model_server" / "service.py", context / "serving" / "web.py"):
             os.utime(path, (time.time(), time.time()))
         stage = build(client, context, "model_server", session, "application", REBUILD=again + str(time.time()))
         container = client.containers.create(stage, labels=session)

@@ -3,7 +3,6 @@
 The same application as in the image, here as an app object and under a local gunicorn.
 """
 
-import importlib.util
 import json
 import re
 import shutil
@@ -15,21 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hypothesis
+import model_server.service
+import nlp_service.service
 import pytest
 import requests
 from containers import DOCKER, SERVICES, with_models
 from processes import until
+from serving import artefact, web
 
-from companion.processes import supervised as container
+from companion.processes import supervised
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _path():
-    sys.path.insert(0, str(DOCKER))
-    yield
-    sys.path.remove(str(DOCKER))
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +33,13 @@ def trained(tmp_path_factory) -> Path:
     return with_models(tmp_path_factory.mktemp("context") / "docker")
 
 
-def load_service(name: str):
-    spec = importlib.util.spec_from_file_location(f"service_{name}", DOCKER / name / "service.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+MODULES = {"model_server": model_server.service, "nlp_service": nlp_service.service}
 
 
 @pytest.fixture(scope="module", params=SERVICES)
 def served(request, trained):
     """The module of a service and its application."""
-    module = load_service(request.param)
+    module = MODULES[request.param]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_FOLDER", str(trained / request.param / "model"))
         return module, module.create_app()
@@ -138,15 +129,13 @@ def test_a_request_id_is_kept_unless_it_could_forge_a_log_line(served):
 
 
 def test_draining_is_not_ready_but_alive(served):
-    from serving.app import draining
-
     client = served[1].test_client()
     assert client.get("/readyz").json["status"] == "ready"
-    draining.set()
+    web.draining.set()
     try:
         assert (client.get("/readyz").status_code, client.get("/healthz").status_code) == (503, 200)
     finally:
-        draining.clear()
+        web.draining.clear()
 
 
 def test_metrics_count_by_route_and_never_by_path(served, post):
@@ -231,19 +220,16 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_damaged_model_stops_the_start(name, damage, trained, tmp_path, monkeypatch):
-    from serving.artefact import ArtefactError
-
     change, message = DAMAGE[damage]
     shutil.copytree(trained / name / "model", tmp_path / "model")
     change(tmp_path / "model")
     monkeypatch.setenv("MODEL_FOLDER", str(tmp_path / "model"))
-    with pytest.raises(ArtefactError, match=message):
-        load_service(name).create_app()
+    with pytest.raises(artefact.ArtefactError, match=message):
+        MODULES[name].create_app()
 
 
 def test_a_type_that_nobody_trusts_is_not_loaded():
     import skops.io  # all of scikit-learn, not at collection
-    from serving import artefact
 
     content = skops.io.dumps({"path": Path("x")})
     with pytest.raises(artefact.ArtefactError, match=r"types that are not trusted: .*Path"):
@@ -256,7 +242,7 @@ def test_a_type_that_nobody_trusts_is_not_loaded():
 @pytest.fixture
 def running(trained, scratch):
     """A service under a local gunicorn; one is enough, they share all that is tested here."""
-    service = container.run(scratch / "c", trained / "model_server", restart=True)
+    service = supervised.run(scratch / "c", trained / "model_server", restart=True)
     wait_until_ready(service)
     yield service
     service.remove()
@@ -342,7 +328,7 @@ def test_a_killed_main_process_is_restarted_and_a_killed_worker_is_not_noticed_o
 def test_a_damaged_model_ends_gunicorn_with_the_reason_in_its_log(trained, scratch, tmp_path):
     shutil.copytree(trained, tmp_path / "docker")
     flip_a_byte(tmp_path / "docker" / "model_server" / "model")
-    service = container.run(scratch / "c", tmp_path / "docker" / "model_server")
+    service = supervised.run(scratch / "c", tmp_path / "docker" / "model_server")
     assert service.wait(120)["StatusCode"] != 0
     assert "SHA-256 differs" in service.logs().decode()
 

@@ -22,13 +22,13 @@ from recommender.common import client, resilience, settings, trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 from recommender.features.store import KeyReused, Stored
 from recommender.ranking.model import rank
-from recommender.ranking.neighbours import Kitchen
+from recommender.ranking.neighbours import Upstreams
 
 from companion import EngineUnavailable, checkout, draw
 from companion.errors import SettingError
 from companion.labs.microservices import services
 from companion.measure import load
-from companion.processes.supervised import Container
+from companion.processes.supervised import SupervisedProcess
 
 DOCKER = checkout.folder("docker")
 PROBLEM = "application/problem+json"
@@ -114,13 +114,13 @@ def tastes():
 
 
 @pytest.fixture
-def kitchen(goods, tastes):
-    return Kitchen(Neighbour("catalogue", goods), Neighbour("features", tastes), parallel=False)
+def upstreams(goods, tastes):
+    return Upstreams(Neighbour("catalogue", goods), Neighbour("features", tastes), parallel=False)
 
 
 @pytest.fixture
-def edge(kitchen):
-    return ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), kitchen)
+def edge(upstreams):
+    return ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), upstreams)
 
 
 # Settings
@@ -257,29 +257,29 @@ def test_traceparent_is_read_as_w3c_says(header, understood):
 # Without a neighbour
 
 
-def test_the_label_says_what_is_missing(edge, kitchen):
+def test_the_label_says_what_is_missing(edge, upstreams):
     ask = edge.test_client().get
     full = ask("/recommendations/7").json
     assert (full["strategy"], full["degraded"]) == ("personal", []) and full["items"][0]["aisle"] == 2
-    kitchen.features.away = True
+    upstreams.features.away = True
     popular = ask("/recommendations/7").json
     assert (popular["strategy"], popular["degraded"]) == ("popularity", ["features"])
     assert [item["product"] for item in popular["items"]] == list(range(10))
-    kitchen.features.away, kitchen.catalogue.away = False, True
+    upstreams.features.away, upstreams.catalogue.away = False, True
     assert ask("/recommendations/7").json == {**full, "degraded": ["catalogue"]}, "its last answer will do"
-    kitchen.features.away = True
+    upstreams.features.away = True
     assert ask("/recommendations/7").json["degraded"] == ["catalogue", "features"]
 
 
-def test_without_a_last_answer_it_says_so(edge, kitchen):
-    kitchen.catalogue.away = True
+def test_without_a_last_answer_it_says_so(edge, upstreams):
+    upstreams.catalogue.away = True
     reply = edge.test_client().get("/recommendations/7")
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
     assert edge.test_client().get("/readyz").status_code == 200, "one outage is not two"
 
 
-def test_an_event_is_not_swallowed(edge, kitchen):
-    kitchen.features.away = True
+def test_an_event_is_not_swallowed(edge, upstreams):
+    upstreams.features.away = True
     event = {"customer": 7, "product": 3, "kind": "buy"}
     reply = edge.test_client().post("/feedback", json=event, headers={"Idempotency-Key": "abcdefgh"})
     assert reply.status_code == 503 and "same Idempotency-Key" in json.loads(reply.get_data())["detail"]
@@ -287,8 +287,8 @@ def test_an_event_is_not_swallowed(edge, kitchen):
 
 def test_a_refusal_comes_through_with_its_wait(goods):
     busy = features.create_app(features.Settings("redis://nowhere", TOKEN), Memory(patience=2.3))
-    kitchen = Kitchen(Neighbour("catalogue", goods), Neighbour("features", busy), parallel=True)
-    edge = ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), kitchen)
+    upstreams = Upstreams(Neighbour("catalogue", goods), Neighbour("features", busy), parallel=True)
+    edge = ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), upstreams)
     event = {"customer": 7, "product": 3, "kind": "buy"}
     reply = edge.test_client().post("/feedback", json=event, headers={"Idempotency-Key": "abcdefgh"})
     assert (reply.status_code, reply.headers["Retry-After"]) == (429, "3")
@@ -521,7 +521,7 @@ def system(tmp_path_factory):
             yield running
 
 
-def ask(service: Container, path: str, method: str = "GET", **options) -> requests.Response:
+def ask(service: SupervisedProcess, path: str, method: str = "GET", **options) -> requests.Response:
     return requests.request(method, service.url + path, timeout=60, **options)
 
 

@@ -56,11 +56,20 @@ def assert_gone(mark: dict[str, str]) -> None:
     raise AssertionError("left behind:\n" + "\n".join(names))
 
 
+def interruptible() -> None:
+    """``preexec_fn=`` of a process that a test interrupts: whoever started the tests in the background switched that off."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def assert_dies_with_its_kernel(code: str, sig: signal.Signals) -> None:
     """Nothing that ``code`` has started survives the signal to its Python; it prints True when all is up, and then waits."""
     mark = new_mark()
     kernel = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **mark},
+        preexec_fn=interruptible,
     )
     assert kernel.stdout.readline() == b"True\n"
     kernel.send_signal(sig)

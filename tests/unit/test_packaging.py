@@ -9,6 +9,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 
 import pytest
@@ -49,9 +50,9 @@ BASE = {canonical(requirement) for requirement in PROJECT["dependencies"]}
 DEV = {canonical(requirement) for requirement in PROJECT["optional-dependencies"]["dev"]}
 
 
-def sources(*folders: str) -> Iterator[str]:
-    """Every Python source below the folders, cells of notebooks among them."""
-    for path in (path for folder in folders for path in (ROOT / folder).rglob("*")):
+def sources(folder: str) -> Iterator[str]:
+    """Every Python source below a folder, cells of notebooks among them."""
+    for path in (ROOT / folder).rglob("*"):
         if path.suffix == ".py":
             yield path.read_text(encoding="utf-8")
         elif path.suffix == ".ipynb" and ".ipynb_checkpoints" not in path.parts:
@@ -79,10 +80,15 @@ def modules(source: str) -> set[str]:
 LOOKUPS = {"find_spec", "import_module", "importorskip"}
 
 
+@cache
+def modules_of(folder: str) -> frozenset[str]:
+    return frozenset().union(*map(modules, sources(folder)))
+
+
 def imported(*folders: str) -> set[str]:
     """Distributions that the sources below the folders import."""
     owners = metadata.packages_distributions()
-    names = set().union(*map(modules, sources(*folders)))
+    names = frozenset().union(*map(modules_of, folders))
     return {canonical(owner) for name in names for owner in owners.get(name, ())}
 
 

@@ -122,7 +122,14 @@ def test_what_changed_is_installed_once(made, name):
     assert not calls.exists()
 
 
+def test_a_folder_that_was_moved_gets_a_new_one(made, tmp_path):
+    clone, bin_, calls = made
+    moved = clone.rename(tmp_path / "elsewhere")
+    setup(moved, bin_)
+    assert calls.exists(), "set-up went to work"
+
+
 def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "check", "drills", "notebooks", "release", "bench", "clean"):
+    for target in ("lab", "test", "check", "drills", "new", "notebooks", "release", "bench", "clean"):
         assert f"make {target} " in listed

@@ -38,7 +38,7 @@ def environment(folder: Path, hidden: tuple[str, ...]) -> tuple[list[str], dict[
 
     folder.mkdir()
     uv = shlex.quote(find_uv_bin())  # the program itself: `python -m uv` would install beside this interpreter
-    guard = shlex.join([sys.executable, "-m", "companion.processes.guard", "--no-stdin"])
+    guard = shlex.join([sys.executable, "-m", "companion.processes.guard", "--no-stdin", "--filtered"])
     options = " --constraint " + shlex.quote(str(_LOCK)) if _LOCK.is_file() else ""
     # a job's environment starts as the prepared one, compiled files included. Hard links: a copy takes ten times as long.
     # So a job that edits a file in place edits the prepared one, which `check_prepared` finds

@@ -10,15 +10,13 @@ import hmac
 import json
 import os
 import sqlite3
-import sys
-import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
 
-from companion.processes.server import Server, free_port, password
+from companion.processes import gunicorn
+from companion.processes.server import Server, password, status
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -123,27 +121,13 @@ def start(folder: Path, *, url: str | None = None, token: str | None = None) -> 
     Raises:
         EngineUnavailable: it does not start; the message has the end of its log.
     """
-    url = url or f"http://127.0.0.1:{free_port()}"
-    token = token or password()
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "--bind",
-        url.removeprefix("http://"),
-        "--workers",
-        "1",
-        "--no-control-socket",
-    ]
-    env = {**os.environ, "CLOUD_FOLDER": str(folder), "CLOUD_TOKEN": token}
-    server = Server([*command, "companion.labs.edge.cloud:create_app()"], log=folder / "cloud.log", env=env)
-    server.wait_until(lambda: _healthy(url), "the cloud")
+    url, token = url or gunicorn.free_url(), token or password()
+    server = gunicorn.start(
+        "companion.labs.edge.cloud:create_app()",
+        url,
+        log=folder / "cloud.log",
+        workers=1,
+        variables={"CLOUD_FOLDER": str(folder), "CLOUD_TOKEN": token},
+    )
+    server.wait_until(lambda: status(f"{url}/healthz") == HTTPStatus.OK, "the cloud")
     return Cloud(url, token, server)
-
-
-def _healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=1) as reply:  # noqa: S310  (our own http address)
-            return reply.status == HTTPStatus.OK
-    except (URLError, OSError):
-        return False

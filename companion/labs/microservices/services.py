@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -17,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from companion import checkout, this_run
 from companion.engines import guest, postgres, redis
-from companion.errors import EngineUnavailable, SettingError
-from companion.processes import supervised as container
+from companion.errors import SettingError
+from companion.processes import supervised, wait
 from companion.processes.server import password
-from companion.processes.supervised import Container
+from companion.processes.supervised import SupervisedProcess
 from companion.workspace import workspace
 
 if TYPE_CHECKING:
@@ -57,26 +56,26 @@ class Recommender:
     """The three services, running. ``start`` them with :func:`recommender`.
 
     Attributes:
-        catalogue, features, ranking: each a :class:`companion.processes.supervised.Container`, with its ``url``.
+        catalogue, features, ranking: each a :class:`companion.processes.supervised.SupervisedProcess`, with its ``url``.
         token: what the services show each other.
         database, store: the engines' own clients, as the owner of each; the search path leads to the schema.
         schema, prefix: the catalogue's schema, and how the keys of the features begin; both are this run's own.
     """
 
-    catalogue: Container
-    features: Container
-    ranking: Container
+    catalogue: SupervisedProcess
+    features: SupervisedProcess
+    ranking: SupervisedProcess
 
     def __init__(self, database: psycopg.Connection, store: Redis):
         self.database, self.store, self.token = database, store, password()
         self.folder = workspace("services")
         self.schema = self.prefix = "none yet"
-        self._running: list[Container] = []
+        self._running: list[SupervisedProcess] = []
         self._addresses: dict[str, str] = {}
 
     def start(
         self, name: str, *, workers: int = 1, threads: int = 4, restart: bool = True, **settings: float
-    ) -> Container:
+    ) -> SupervisedProcess:
         """Start one more instance of a service, and wait until it is ready.
 
         Args:
@@ -105,11 +104,13 @@ class Recommender:
         found = [json.loads(line) for line in lines if line.startswith('{"log": ') and line.endswith("}")]
         return sorted(found, key=lambda line: line.get("start", 0.0))
 
-    def _launch(self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]) -> Container:
+    def _launch(
+        self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]
+    ) -> SupervisedProcess:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
         folder = self.folder / f"{name}-{len(self._running)}"
-        service = container.run(
+        service = supervised.run(
             folder,
             checkout.folder("docker/recommender"),
             restart=restart,
@@ -163,7 +164,7 @@ class Recommender:
         from redis import RedisError
 
         with ThreadPoolExecutor(8) as together:
-            list(together.map(Container.remove, self._running))
+            list(together.map(SupervisedProcess.remove, self._running))
         self._running.clear()
         # an engine that is gone has taken them along
         with contextlib.suppress(psycopg.Error):
@@ -220,20 +221,31 @@ def _address(client: Redis) -> str:
     return f"{scheme}://{who}{kept.get('host', 'localhost')}:{kept.get('port', 6379)}/{kept.get('db') or 0}"
 
 
-def _wait_until_ready(name: str, service: Container) -> None:
+def _wait_until_ready(name: str, service: SupervisedProcess) -> None:
     import requests
 
-    end, why = time.monotonic() + _START_SECONDS, ""
-    while time.monotonic() < end:
+    why = ""
+
+    def ready() -> bool:
+        nonlocal why
         try:
             reply = requests.get(f"{service.url}/readyz", timeout=2)
-            if reply.ok:
-                return
-            why = reply.json().get("detail", "")
+            why = "" if reply.ok else reply.json().get("detail", "")
         except (requests.RequestException, ValueError):
-            time.sleep(0.05)
-        if service.restarts >= 2:  # it ends again and again: waiting won't help
-            break
-    tail = [line for line in service.logs().decode(errors="replace").splitlines() if line.strip()][-3:]
-    service.remove()
-    raise EngineUnavailable(f"the service {name} did not get ready: {why or chr(10).join(tail)}")
+            return False
+        return reply.ok
+
+    def known() -> str:
+        return why or wait.telling_line(service.logs().decode(errors="replace"))
+
+    try:
+        wait.until(
+            ready,
+            _START_SECONDS,
+            f"the service {name} did not get ready",
+            over=lambda: "it ends again and again" if service.restarts >= 2 else None,
+            detail=known,
+        )
+    except wait.WaitError:
+        service.remove()
+        raise

@@ -9,8 +9,8 @@ from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Range
 from marshmallow import RAISE
 from recommender.catalogue.store import Store
-from serving.app import problems
 from serving.fields import Strict
+from serving.web import problems
 
 MOST_ID = 2**31 - 1
 MOST_ROWS = 100

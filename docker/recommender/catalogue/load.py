@@ -1,8 +1,8 @@
 """Makes the catalogue's tables and fills them: a job of its owner's, run before the service and never by it.
 
-usage: CATALOGUE_OWNER_URL=postgresql://... CATALOGUE_PASSWORD=... python -m recommender.catalogue.load FILE.csv
+usage: CATALOGUE_OWNER_URL=postgresql://... CATALOGUE_PASSWORD=... python -m recommender.catalogue.load [FILE.csv]
 
-The file has a header and the columns product, title, aisle, units. ``CATALOGUE_PASSWORD`` is that of the role ``catalogue``,
+The file has a header and the columns product, title, aisle, units; by default it is the sample in this package. ``CATALOGUE_PASSWORD`` is that of the role ``catalogue``,
 which the service uses, and which may only read.
 """
 
@@ -12,6 +12,9 @@ import csv
 import sys
 from collections.abc import Iterable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from io import StringIO
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -60,15 +63,20 @@ def load(
     return row[0] if row else 0
 
 
+def read(file: Traversable) -> list[tuple[int, str, int, int]]:
+    """The products of a CSV file."""
+    lines = csv.DictReader(StringIO(file.read_text(encoding="utf-8")))
+    return [(int(r["product"]), r["title"], int(r["aisle"]), int(r["units"])) for r in lines]
+
+
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
+    if len(arguments) > 1:
         print(__doc__, file=sys.stderr)
         return 2
     environment = Environment()
     url = environment.address("CATALOGUE_OWNER_URL", "postgresql")
     password = environment.token("CATALOGUE_PASSWORD")
-    with open(arguments[0], encoding="utf-8", newline="") as lines:
-        rows = [(int(r["product"]), r["title"], int(r["aisle"]), int(r["units"])) for r in csv.DictReader(lines)]
+    rows = read(Path(arguments[0]) if arguments else files(__package__) / "products.csv")
     with psycopg.connect(url, autocommit=True) as owner:
         print(f"{load(owner, rows, password)} products")
     return 0

@@ -68,7 +68,8 @@ class PostgresStore:
                 # the database gives up when nobody waits any longer: a lock, a slow plan
                 limit = str(max(1, int(1000 * left)))
                 connection.execute("SELECT set_config('statement_timeout', %s, false)", (limit,))
-                rows = connection.execute(statement, values, prepare=True).fetchall()
+                cursor = connection.cursor(row_factory=dict_row)
+                rows = cursor.execute(statement, values, prepare=True).fetchall()
             except psycopg.errors.QueryCanceled as error:
                 raise StoreSlow("the database did not answer in time") from error
             except psycopg.OperationalError as error:
@@ -80,6 +81,6 @@ class PostgresStore:
     def _connection(self) -> psycopg.Connection:
         connection = getattr(self._local, "connection", None)
         if connection is None or connection.closed:
-            connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row, connect_timeout=2)
+            connection = psycopg.connect(self._url, autocommit=True, connect_timeout=2)
             self._local.connection = connection
         return connection

@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
+from typing import Any
 
 from apiflask import APIBlueprint, APIFlask, HTTPError, Schema
 from apiflask.fields import Dict, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
-from prometheus_client import generate_latest
+from flask.typing import ResponseReturnValue
 from recommender.common import trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 from recommender.common.resilience import Deadline
-from serving.app import Live, Problem, count_requests, draining, problems, registry, speak_problems
+from serving import web
 
 VERSION = "1.0.0"
 MOST_BYTES = 64 * 1024
@@ -59,22 +60,12 @@ def new_app(
         needs: a check of each dependency without which the service is not ready; it raises what a store raises.
         knows: the state of dependencies that it can do without; reported, and no reason to be unready.
     """
-    app = APIFlask(name, title=title, version=VERSION, docs_path=None, spec_path="/openapi.json")
-    app.config.update(
-        DEBUG=False,
-        PROPAGATE_EXCEPTIONS=False,
-        MAX_CONTENT_LENGTH=MOST_BYTES,
-        OPENAPI_VERSION="3.1.0",
-        VALIDATION_ERROR_SCHEMA=Problem,
-        HTTP_ERROR_SCHEMA=Problem,
-        AUTO_404_RESPONSE=False,
-    )
-    app.json.sort_keys = False
+    app = web.new_app(title, VERSION, most_bytes=MOST_BYTES)
+    app.config.update(DEBUG=False, PROPAGATE_EXCEPTIONS=False)
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
-    count_requests(app)
     _follow(app, name, deadline_seconds)
     _guard(app, token, public)
-    speak_problems(app)
+    web.speak_problems(app)
     _admit(app)
     app.register_blueprint(_probes(name, needs, knows))
     return app
@@ -82,43 +73,27 @@ def new_app(
 
 def _admit(app: APIFlask) -> None:
     """A store that does not answer is no fault of the program's: say so, and when to come back."""
-    for kind, status in (
-        (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-        (StoreSlow, HTTPStatus.GATEWAY_TIMEOUT),
-    ):
-        app.register_error_handler(
-            kind,
-            lambda error, status=status: app.error_callback(
-                HTTPError(status, str(error), headers={"Retry-After": "1"})
-            ),
-        )
+
+    def slow_or_away(error: StoreSlow | StoreUnavailable) -> ResponseReturnValue:
+        slow = isinstance(error, StoreSlow)
+        status = HTTPStatus.GATEWAY_TIMEOUT if slow else HTTPStatus.SERVICE_UNAVAILABLE
+        answer: Any = app.error_callback(HTTPError(status, str(error), headers={"Retry-After": "1"}))
+        return answer
+
+    for kind in (StoreUnavailable, StoreSlow):
+        app.register_error_handler(kind, slow_or_away)
 
 
 def _probes(name: str, needs: Mapping[str, Callable[[], None]], knows: Callable[[], dict[str, str]]) -> APIBlueprint:
     """The blueprint that every service has."""
     probes = APIBlueprint("probes", __name__)
 
-    @probes.get("/healthz")
-    @probes.output(Live)
-    @probes.doc(summary="The process answers", operation_id="healthz")
-    def healthz():
-        return {"status": "ok"}
-
-    @probes.get("/readyz")
-    @probes.output(Ready)
-    @probes.doc(summary="Send traffic here", operation_id="readyz", responses=problems(503, 504))
-    def readyz():
-        if draining.is_set():
-            raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, "shutting down: send no new requests")
+    def ready() -> dict[str, Any]:
         for check in needs.values():
             check()
         return {"status": "ready", "service": name, "dependencies": {**dict.fromkeys(needs, "ok"), **knows()}}
 
-    @probes.get("/metrics")
-    @probes.doc(hide=True)
-    def metrics():
-        return Response(generate_latest(registry()), mimetype="text/plain; version=0.0.4")
-
+    web.add_probes(probes, ready, Ready, HTTPStatus.GATEWAY_TIMEOUT)
     return probes
 
 

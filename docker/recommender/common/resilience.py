@@ -61,7 +61,9 @@ class CircuitBreaker:
     def __init__(self, threshold: int = 5, cooldown: float = 1.0, clock: Clock = time.monotonic):
         self.threshold, self.cooldown, self._clock = threshold, cooldown, clock
         self._lock = threading.Lock()
-        self.failures, self._opened, self._probing = 0, None, None
+        self.failures = 0
+        self._opened: float | None = None
+        self._probing: float | None = None
 
     @property
     def state(self) -> str:

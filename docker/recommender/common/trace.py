@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from recommender.common.resilience import Deadline
 
@@ -93,7 +94,8 @@ def span(name: str, kind: str) -> Iterator[dict]:
     Args:
         kind: ``server``, ``client``, ``store`` or ``work``.
     """
-    outer, notes = current.get(), {}
+    outer = current.get()
+    notes: dict[str, Any] = {}
     inner = replace(outer, span_id=secrets.token_hex(8))
     began, start = time.time(), time.perf_counter()
     current.set(inner)

@@ -10,8 +10,8 @@ from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf, Range, Regexp
 from marshmallow import EXCLUDE
 from recommender.features.store import KeyReused, Store
-from serving.app import problems
 from serving.fields import Strict, Text, Whole
+from serving.web import problems
 
 MOST_ID = 2**31 - 1
 KINDS = ("view", "cart", "buy")

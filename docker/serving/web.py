@@ -1,4 +1,4 @@
-"""The web application around a model: predict, probes, metrics, and errors that a program can read (RFC 9457).
+"""What every service of ``docker/`` is made of: probes, metrics, and errors that a program can read (RFC 9457).
 
 ``/healthz`` says that the process answers: when it doesn't, restart it. ``/readyz`` says that it wants traffic: when it
 doesn't, send none, and don't restart it. ``/metrics`` is Prometheus' text format. ``/openapi.json`` is the contract.
@@ -7,31 +7,29 @@ doesn't, send none, and don't restart it. ``/metrics`` is Prometheus' text forma
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from apiflask import APIFlask, HTTPError, Schema
-from apiflask.fields import Dict, Integer, List, Nested, String
+from apiflask import APIBlueprint, APIFlask, HTTPError, Schema
+from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-from serving.fields import request_schema
+from flask.json.provider import DefaultJSONProvider
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 
-if TYPE_CHECKING:
-    from serving.artefact import Artefact
-
-MOST_BYTES = 1024 * 1024
-MOST_INSTANCES = 256
 PROBLEM = "application/problem+json"
 #: set by the worker on SIGTERM: still serving, but no longer asking for traffic
 draining = threading.Event()
 
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+#: what ``app.doc(responses=...)`` takes
+Responses = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 
 
 class Problem(Schema):
@@ -51,89 +49,63 @@ class Live(Schema):
     status = String(required=True, validate=OneOf(["ok"]))
 
 
-class Ready(Schema):
-    """The process wants traffic."""
+def new_app(title: str, version: str, *, most_bytes: int) -> APIFlask:
+    """An application without any route: its requests are counted and have ids, its contract knows problem documents.
 
-    status = String(required=True, validate=OneOf(["ready"]))
-    service = String(required=True)
-    model_version = String(required=True)
-
-
-def _answer(prediction: type[Schema]) -> type[Schema]:
-    """The schema of an answer: the model's version, and a prediction for each instance."""
-    fields = {"model_version": String(required=True), "predictions": List(Nested(prediction), required=True)}
-    return Schema.from_dict(fields, name="Answer")
-
-
-def create_app(
-    name: str,
-    title: str,
-    *,
-    artefact: Artefact,
-    properties: dict[str, dict[str, Any]],
-    prediction: type[Schema],
-    predict: Callable[[Any, list[dict]], list[dict]],
-    example: dict[str, Any],
-) -> APIFlask:
-    """The application for a model that has passed its checks.
+    Whoever adds what comes before a request (a token, a deadline) adds it now, and then :func:`speak_problems`.
 
     Args:
-        properties: JSON Schema by field of one instance.
-        prediction: marshmallow schema of one prediction.
-        predict: ``(model, instances) -> predictions``; called from several threads at once.
-        example: a valid instance, for the documentation.
+        most_bytes: of a body; a larger one is a 413.
     """
-    app = APIFlask(__name__, title=title, version=artefact.version, docs_path=None, spec_path="/openapi.json")
+    app = APIFlask(__name__, title=title, version=version, docs_path=None, spec_path="/openapi.json")
     app.config.update(
-        MAX_CONTENT_LENGTH=MOST_BYTES,
+        MAX_CONTENT_LENGTH=most_bytes,
         OPENAPI_VERSION="3.1.0",
         VALIDATION_ERROR_SCHEMA=Problem,
         HTTP_ERROR_SCHEMA=Problem,
         AUTO_404_RESPONSE=False,
     )
+    assert isinstance(app.json, DefaultJSONProvider)
     app.json.sort_keys = False
-    _model.labels(artefact.version, artefact.manifest["sha256"][:12]).set(1)
     count_requests(app)
-    speak_problems(app)
+    return app
 
-    @app.get("/healthz")
-    @app.output(Live)
-    @app.doc(summary="The process answers", operation_id="healthz")
-    def healthz():
+
+def add_probes(
+    place: APIFlask | APIBlueprint, ready: Callable[[], dict[str, Any]], schema: type[Schema], *statuses: int
+) -> None:
+    """``/healthz``, ``/readyz`` and ``/metrics``.
+
+    Args:
+        place: the application, or a blueprint of it.
+        ready: the answer of a service that wants traffic; it raises an HTTPError for one that does not.
+        schema: of that answer.
+        statuses: of the problems that it may raise, beside the 503 of one that is about to end.
+    """
+
+    @place.get("/healthz")
+    @place.output(Live)
+    @place.doc(summary="The process answers", operation_id="healthz")
+    def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz")
-    @app.output(Ready)
-    @app.doc(summary="Send traffic here", operation_id="readyz", responses=problems(503))
-    def readyz():
+    @place.get("/readyz")
+    @place.output(schema)
+    @place.doc(summary="Send traffic here", operation_id="readyz", responses=problems(503, *statuses))
+    def readyz() -> dict[str, Any]:
         if draining.is_set():
             raise HTTPError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "shutting down: requests under way are finished, send no new ones"
             )
-        return {"status": "ready", "service": name, "model_version": artefact.version}
+        return ready()
 
-    @app.get("/metrics")
-    @app.doc(hide=True)
-    def metrics_():
+    @place.get("/metrics")
+    @place.doc(hide=True)
+    def metrics() -> Response:
         return Response(generate_latest(registry()), mimetype="text/plain; version=0.0.4")
 
-    @app.post("/predict")
-    @app.input(
-        request_schema(title.title().replace(" ", ""), properties, MOST_INSTANCES),
-        arg_name="body",
-        example={"instances": [example]},
-    )
-    @app.output(_answer(prediction))
-    @app.doc(summary="Predict, one answer an instance", operation_id="predict", responses=problems(400, 413, 415))
-    def predict_(body):
-        predictions = predict(artefact.model, body["instances"])
-        _predictions.inc(len(predictions))
-        return {"model_version": artefact.version, "predictions": predictions}
 
-    return app
-
-
-def problems(*statuses: int) -> dict[int, dict[str, Any]]:
+def problems(*statuses: int) -> Responses:
     """For ``app.doc(responses=...)``: these statuses answer with a problem document."""
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM: {"schema": Problem}}}
@@ -143,10 +115,6 @@ def problems(*statuses: int) -> dict[int, dict[str, Any]]:
 
 def registry() -> CollectorRegistry:
     """Every worker's numbers together (under gunicorn), or this process' own."""
-    import os
-
-    from prometheus_client import REGISTRY
-
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -160,10 +128,6 @@ _seconds = Histogram(
     "Time to answer.",
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-)
-_predictions = Counter("service_predictions", "Predictions made.")
-_model = Gauge(
-    "service_model", "Always 1; the labels say what is served.", ["version", "sha256"], multiprocess_mode="max"
 )
 
 
@@ -204,7 +168,7 @@ def speak_problems(app: APIFlask) -> None:
             raise HTTPError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}") from error
 
     @app.error_processor
-    def problem(error: HTTPError):
+    def problem(error: HTTPError) -> Response:
         status = HTTPStatus(error.status_code)
         detail = error.message or status.description or status.phrase
         body = {
@@ -222,7 +186,8 @@ def speak_problems(app: APIFlask) -> None:
         return Response(json.dumps(body), status, {**headers, "Content-Type": PROBLEM})
 
     @app.spec_processor
-    def problems_only(spec: dict) -> dict:
+    def problems_only(spec: dict[str, Any] | str) -> dict[str, Any] | str:
+        assert isinstance(spec, dict)  # a text only where the application asks for YAML
         for path in spec["paths"].values():
             for operation in path.values():
                 if "requestBody" in operation:
