@@ -15,7 +15,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # a run starts hundreds of Pythons: without bytecode each of them compiles its packages again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env lab test check drills notebooks new navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check drills notebooks new navigation release grade prose mutants bench lock clean models
+.PHONY: cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -56,6 +57,12 @@ navigation: env  ## write the navigation and the contents tables from companion/
 
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
+
+grade: env  ## a round of grading, after `make release`: collect, grade everybody, grades.csv, feedback, table (UNIT=... JOBS=2)
+	@$(PYTHON) -m companion grade $(UNIT) $(if $(JOBS),--jobs $(JOBS))
+
+prose: env  ## the numbers in the notebooks' prose that no cell and no source explains (NAME="dask_audio ..." for some)
+	@$(PYTHON) scripts/prose.py $(NAME)
 
 bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON (FRESH=1: alone)
 	@$(PYTHON) scripts/bench.py $(if $(FRESH),--fresh)
