@@ -20,11 +20,38 @@ _PER_NOTEBOOK = {
 }
 #: modules that share one Docker engine: never two at a time
 _DOCKER = ("test_docker_services.py", "test_docker_engine.py", "test_compose.py")
-#: what ends a notebook's exercises comes last
+#: of a notebook's exercises: a whole round sees the set-up as a student's kernel does, before any wrong answer has been at it
+_FIRST = "test_the_source_earns_every_automatic_point_and_a_blank_copy_none"
 _LAST = "test_the_exercises_leave_nothing_behind"
-#: seconds of whole modules on two quiet cores; one that is not here is taken for short
-_SECONDS: dict[str, float] = {}
-_SHORT = 2.0
+#: seconds of whole modules on two quiet cores, where they are many; one that is not here is taken for short
+_SECONDS: dict[str, float] = {
+    "test_spark_recommendations.py": 150,
+    "test_new.py": 90,
+    "test_pysyft_healthcare.py": 90,
+    "test_docker_services.py": 60,
+    "test_engines.py": 60,
+    "test_prometheus.py": 60,
+    "test_readme.py": 45,
+    "test_sklearn_fraud.py": 45,
+    "test_dask_audio.py": 45,
+    "test_postgres.py": 45,
+    "test_harness.py": 40,
+    "test_redis.py": 30,
+    "test_tflite_smart_home.py": 30,
+    "test_recommender_services.py": 30,
+    "test_lab.py": 27,
+    "test_pysyft_hospitals.py": 25,
+    "test_multiprocessing_images.py": 25,
+    "test_runner.py": 20,
+    "test_multiprocessing_text.py": 15,
+    "test_bench.py": 15,
+    "test_runs.py": 15,
+    "test_verdicts.py": 12,
+    "test_deploy.py": 10,
+    "test_cloudformation.py": 10,
+    "test_target_tracking.py": 10,
+}
+_SHORT = 5.0
 
 
 @cache
@@ -62,12 +89,16 @@ def weight(nodeid: str) -> float:
 
 
 def sort(items: list[pytest.Item]) -> None:
-    """A notebook's exercises together, and their end at the end; all else stays where it is."""
+    """A notebook's exercises together, the whole round first and the end at the end; all else stays where it is."""
     shared = [n for n, item in enumerate(items) if group(item.nodeid).endswith(" exercises")]
     first = {}
     for n in shared:
         first.setdefault(group(items[n].nodeid), len(first))
-    moved = sorted((items[n] for n in shared), key=lambda i: (first[group(i.nodeid)], _LAST in i.nodeid))
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        return first[group(item.nodeid)], (_LAST in item.nodeid) - (_FIRST in item.nodeid)
+
+    moved = sorted((items[n] for n in shared), key=place)
     for n, item in zip(shared, moved, strict=True):
         items[n] = item
 
