@@ -33,19 +33,19 @@ class Chapter:
         unit: its folder under ``notebooks/``, which is also its nbgrader assignment.
         name: its file name without the ending.
         title: as in the contents.
-        line: one sentence on what the reader does there.
-        engine: what does the work.
-        needs: notebooks worth reading first, by name.
-        requires: engine modules without which it can't run (see ``companion.engines``).
+        summary: one sentence on what the reader does there.
+        engine_label: what does the work.
+        prerequisites: notebooks worth reading first, by name.
+        engines: engine modules without which it can't run (see ``companion.engines``).
     """
 
     unit: str
     name: str
     title: str
-    line: str
-    engine: str
-    needs: tuple[str, ...] = ()
-    requires: tuple[str, ...] = ()
+    summary: str
+    engine_label: str
+    prerequisites: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -60,7 +60,7 @@ BOOK = (
         "Start here",
         "What scalable means, the map of the book, and what runs on this machine.",
         "-",
-        requires=("redis",),
+        engines=("redis",),
     ),
     Chapter(
         "01-distributed-computing",
@@ -68,7 +68,7 @@ BOOK = (
         "Audio features on a Dask cluster",
         "Turn hundreds of recordings into features on worker processes, kill one, and get the same bits.",
         "Dask",
-        requires=("dask",),
+        engines=("dask",),
     ),
     Chapter(
         "01-distributed-computing",
@@ -76,7 +76,7 @@ BOOK = (
         "Recommendations on Apache Spark",
         "Learn taste from clicks, find out what a fine RMSE is worth, cure a skewed join and lose an executor.",
         "Spark",
-        requires=("spark",),
+        engines=("spark",),
     ),
     Chapter(
         "02-parallel-processing",
@@ -91,7 +91,7 @@ BOOK = (
         "A hundred megabytes of words",
         "Count and weigh text with two processes and little memory, and come through bad documents and killed workers.",
         "multiprocessing",
-        needs=("multiprocessing_images",),
+        prerequisites=("multiprocessing_images",),
     ),
     Chapter(
         "03-adaptive-learning",
@@ -120,7 +120,7 @@ BOOK = (
         "An auto-scaling group from a template",
         "Check a template, deploy it, roll a broken update back, and put it in charge of a day of traffic.",
         "CloudFormation",
-        requires=("aws",),
+        engines=("aws",),
     ),
     Chapter(
         "05-auto-scaling",
@@ -128,8 +128,8 @@ BOOK = (
         "Auto-scaling in code, and what it does all day",
         "Build a group that can be built twice, then find the policy that keeps its promise for the least money.",
         "Boto3",
-        needs=("cloudformation_autoscaling",),
-        requires=("aws",),
+        prerequisites=("cloudformation_autoscaling",),
+        engines=("aws",),
     ),
     Chapter(
         "05-auto-scaling",
@@ -144,7 +144,7 @@ BOOK = (
         "A smart home that thinks at home",
         "Shrink a model to 8-bit integers, run it beside the sensors, and cut the cloud.",
         "TensorFlow Lite",
-        requires=("litert",),
+        engines=("litert",),
     ),
     Chapter(
         "06-edge-computing",
@@ -152,8 +152,8 @@ BOOK = (
         "A camera that reads for itself",
         "Make an image network ten times lighter, keep it inside a deadline, and update it through power cuts.",
         "TensorFlow Lite",
-        needs=("tflite_smart_home",),
-        requires=("litert",),
+        prerequisites=("tflite_smart_home",),
+        engines=("litert",),
     ),
     Chapter(
         "07-federated-learning",
@@ -161,7 +161,7 @@ BOOK = (
         "A hospital answers without showing its data",
         "Submit, review and run a job on private records, then try to break out of it.",
         "PySyft",
-        requires=("pysyft",),
+        engines=("pysyft",),
     ),
     Chapter(
         "07-federated-learning",
@@ -169,8 +169,8 @@ BOOK = (
         "Five hospitals, one model",
         "Average what five hospitals learn, survive the one that lies, and hide single patients behind masks and noise.",
         "PySyft",
-        needs=("pysyft_healthcare",),
-        requires=("pysyft",),
+        prerequisites=("pysyft_healthcare",),
+        engines=("pysyft",),
     ),
     Chapter(
         "08-monitoring",
@@ -178,7 +178,7 @@ BOOK = (
         "A model service under watch",
         "Meter a model service, page a human for the incident and not for the hiccup, and replay a bad day on a dashboard.",
         "Prometheus",
-        needs=("docker_model",),
+        prerequisites=("docker_model",),
     ),
     Chapter(
         "09-data-management",
@@ -186,7 +186,7 @@ BOOK = (
         "Five million readings, one table too many",
         "Partition a big PostgreSQL table, read in the plan what was left out, and drop a month in milliseconds.",
         "PostgreSQL",
-        requires=("postgres",),
+        engines=("postgres",),
     ),
     Chapter(
         "09-data-management",
@@ -194,7 +194,7 @@ BOOK = (
         "A cache that may lie, and how to keep it honest",
         "Put Redis before a recommender, tame stampedes and stale sets, and kill it under load: slower, never wrong.",
         "Redis",
-        requires=("redis",),
+        engines=("redis",),
     ),
     Chapter(
         "10-microservices",
@@ -202,7 +202,7 @@ BOOK = (
         "Three services, and any of them may fail",
         "Split a recommender into services, attack their contracts, and keep answering while one is killed, frozen or locked.",
         "Flask, PostgreSQL, Redis",
-        requires=("postgres", "redis"),
+        engines=("postgres", "redis"),
     ),
     Chapter(
         "11-devops",
@@ -217,7 +217,7 @@ BOOK = (
         "Records that a thief can't read",
         "Seal patients' records, decide twice who sees which, and rehearse eight thefts to learn what leaks.",
         "PostgreSQL, cryptography",
-        requires=("postgres",),
+        engines=("postgres",),
     ),
 )
 

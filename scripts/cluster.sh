@@ -21,8 +21,23 @@ wanted() { # whether one of these services is among those that are started
   return 1
 }
 
+named() { docker "$1" ls -q --filter "label=com.docker.compose.project=$PROJECT"; }
+refuse_what_is_not_ours() { # a compose project of this name that was not started from this checkout, or without its passwords
+  for id in $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT"); do
+    from=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' "$id")
+    case $from in "$(pwd)/docker" | "$(pwd -P)/docker") ;; *) foreign="$foreign $(docker inspect -f '{{.Name}}' "$id")" ;; esac
+  done
+  [ -f "$SECRETS" ] || foreign="$foreign $(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT") $(named volume) $(named network)"
+  # shellcheck disable=SC2086  # words are meant
+  set -- $foreign
+  [ $# = 0 ] || fail "there is a compose project $PROJECT that was not started from here ($1 is of it): nothing was done. \
+Choose another name (COMPOSE_PROJECT_NAME), or end that one with docker compose -p $PROJECT down where it belongs."
+}
+foreign=
+
 case ${1:-} in
 up)
+  refuse_what_is_not_ours
   mkdir -p .cache
   if ! [ -f $SECRETS ]; then
     (umask 077 && printf 'REDIS_PASSWORD=%s\nPOSTGRES_PASSWORD=%s\n' "$(secret)" "$(secret)" > $SECRETS)
@@ -51,6 +66,7 @@ up)
   echo "The services: http://127.0.0.1:${PROXY_PORT:-8080}/model/ and /nlp/. Stop it: make cluster-down"
   ;;
 down)
+  refuse_what_is_not_ours
   # compose wants the variables even to remove; their values don't matter here
   REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,jenkins,recommender \
     $compose -p "$PROJECT" -f docker/compose.yaml down --volumes --remove-orphans

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds images of docker/: companion/NAME:latest. A service with a model needs it trained; recommender has none, dask is the cluster's.
+# Builds images of docker/: companion/NAME:latest, also tagged with the book's version, as k8s/ names it. A service with a model needs it trained; recommender has none, dask is the cluster's.
 #
 # usage: scripts/images.sh [NAME ...]      default: both services. COMPANION_BASE_IMAGE: what to build on, default python:3.12-slim
 set -eu
@@ -8,6 +8,7 @@ docker version >/dev/null 2>&1 || { echo "no Docker engine answers: install one,
 [ $# -gt 0 ] || set -- model_server nlp_service
 # a package index that pip is told to use here is used in the build too; it is no part of the image
 INDEX=$(.venv/bin/python -c 'from companion.engines import docker; print(docker.package_index() or "")')
+VERSION=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("scalable-ai-companion"))')
 build() { # TAG OPTION...; the classic builder where there is no other; its log only when it fails
   tag=$1
   shift
@@ -21,5 +22,6 @@ for name; do
   # a name for the packages' stage keeps it in the cache when a notebook removes what it has built on top
   [ $model = no ] || build companion/packages:latest --file "docker/$name/Dockerfile" --target packages
   build "companion/$name:latest" --file "docker/$name/Dockerfile"
+  docker tag "companion/$name:latest" "companion/$name:$VERSION"
   docker image inspect --format '{{.Size}}' "companion/$name:latest" | awk '{ printf "%.0f MB\n", $1 / 1e6 }'
 done

@@ -43,11 +43,11 @@ def navigation_line(chapter: Chapter) -> str:
 
 def facts_line(chapter: Chapter) -> str:
     """Unit, engine, run time, and what to read first."""
-    needs = [book.chapter(name) for name in chapter.needs]
+    needs = [book.chapter(name) for name in chapter.prerequisites]
     before = ", ".join(f"[{c.title}]({link(chapter, c)})" for c in needs) or "nothing"
     facts = {
         "Unit": UNITS[chapter.unit],
-        "Engine": chapter.engine,
+        "Engine": chapter.engine_label,
         "Runs in": f"about {book.run_time(chapter)} on two cores",
         "Read first": before,
     }
@@ -61,7 +61,7 @@ def contents_table(prefix: str) -> str:
         if chapter is not START:
             cell = f"[{chapter.title}]({prefix}{chapter.file})"
             rows.append(
-                f"| {UNITS[chapter.unit]} | {cell} | {chapter.line} | {chapter.engine} | {book.run_time(chapter)} |"
+                f"| {UNITS[chapter.unit]} | {cell} | {chapter.summary} | {chapter.engine_label} | {book.run_time(chapter)} |"
             )
     return "\n".join(rows)
 

@@ -16,7 +16,7 @@ from companion.engines import _embedded
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable
 from companion.processes import environment
-from companion.processes.server import Server, close_with, free_port, is_free, password
+from companion.processes.server import Server, answers, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:
@@ -351,5 +351,10 @@ def _live_version() -> tuple[str, str] | None:
     if url is None:
         return None
     where = _where(url)
+    address = where.rpartition("/")[0]
+    host, _, port = address.rpartition(":")
+    at_socket = host.startswith("/") and (Path(host) / f".s.PGSQL.{port}").exists()
+    if not (at_socket or answers(address, 5432)):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE} ({where})")
     with _live(url, {"connect_timeout": 2}) as connection:
         return connection.info.parameter_status("server_version") or "-", where

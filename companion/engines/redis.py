@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from companion.engines import _embedded
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable
-from companion.processes.server import Server, close_with, free_port, is_free, password
+from companion.processes.server import Server, answers, close_with, free_port, is_free, password
 from companion.workspace import check_free, disk_errors, workspace
 
 if TYPE_CHECKING:
@@ -305,9 +305,12 @@ def _live_version() -> tuple[str, str] | None:
     url = variable(VARIABLE)
     if url is None:
         return None
+    where = _where(url)
+    if not (Path(where).exists() if where.startswith("/") else answers(where.partition("/")[0], 6379)):
+        raise EngineUnavailable(f"nothing answers at {VARIABLE} ({where})")
     with _live(url, {"socket_connect_timeout": 2, "socket_timeout": 2, "retry": None}) as client:
         told = client.info("server")
-    return _product(told), _where(url)
+    return _product(told), where
 
 
 def _product(told: Mapping[str, Any]) -> str:

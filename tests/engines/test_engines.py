@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 
 import pytest
-from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
+from processes import assert_dies_with_its_kernel, assert_gone, interruptible, new_mark, until
 
 from companion import EngineUnavailable, engines
 from companion.engines import aws, dask, docker, redis, spark
@@ -317,5 +317,7 @@ if __name__ == "__main__":
 def test_a_dask_cluster_survives_the_interrupt_of_a_cell(tmp_path, scratch, no_live_engines):
     (tmp_path / "script.py").write_text(INTERRUPTED)
     command = [sys.executable, str(tmp_path / "script.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, start_new_session=True)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=180, start_new_session=True, preexec_fn=interruptible
+    )
     assert done.stdout.strip() == "3", done.stderr[-2000:]

@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 from disks import as_root, small_disk
-from processes import assert_gone, new_mark, shared_memory, until
+from processes import assert_gone, interruptible, new_mark, shared_memory, until
 
 from companion import EngineUnavailable, WorkspaceError
 from companion.engines import postgres
@@ -129,7 +129,11 @@ print("up", flush=True)
 connection.execute("SELECT pg_sleep(60)")
 """
     kernel = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **mark}
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **mark},
+        preexec_fn=interruptible,
     )
     assert kernel.stdout.readline() == b"up\n"
     mine = segment(next(scratch.glob("postgres-*")))

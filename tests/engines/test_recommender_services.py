@@ -16,14 +16,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 import requests
-import schemathesis
 import yaml
 from recommender import catalogue, features, ranking
 from recommender.common import client, resilience, settings, trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 from recommender.features.store import KeyReused, Stored
 from recommender.ranking.model import rank
-from recommender.ranking.neighbours import Kitchen
+from recommender.ranking.neighbours import Upstreams
 
 from companion import EngineUnavailable, checkout, draw
 from companion.errors import SettingError
@@ -115,13 +114,13 @@ def tastes():
 
 
 @pytest.fixture
-def kitchen(goods, tastes):
-    return Kitchen(Neighbour("catalogue", goods), Neighbour("features", tastes), parallel=False)
+def upstreams(goods, tastes):
+    return Upstreams(Neighbour("catalogue", goods), Neighbour("features", tastes), parallel=False)
 
 
 @pytest.fixture
-def edge(kitchen):
-    return ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), kitchen)
+def edge(upstreams):
+    return ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), upstreams)
 
 
 # Settings
@@ -258,29 +257,29 @@ def test_traceparent_is_read_as_w3c_says(header, understood):
 # Without a neighbour
 
 
-def test_the_label_says_what_is_missing(edge, kitchen):
+def test_the_label_says_what_is_missing(edge, upstreams):
     ask = edge.test_client().get
     full = ask("/recommendations/7").json
     assert (full["strategy"], full["degraded"]) == ("personal", []) and full["items"][0]["aisle"] == 2
-    kitchen.features.away = True
+    upstreams.features.away = True
     popular = ask("/recommendations/7").json
     assert (popular["strategy"], popular["degraded"]) == ("popularity", ["features"])
     assert [item["product"] for item in popular["items"]] == list(range(10))
-    kitchen.features.away, kitchen.catalogue.away = False, True
+    upstreams.features.away, upstreams.catalogue.away = False, True
     assert ask("/recommendations/7").json == {**full, "degraded": ["catalogue"]}, "its last answer will do"
-    kitchen.features.away = True
+    upstreams.features.away = True
     assert ask("/recommendations/7").json["degraded"] == ["catalogue", "features"]
 
 
-def test_without_a_last_answer_it_says_so(edge, kitchen):
-    kitchen.catalogue.away = True
+def test_without_a_last_answer_it_says_so(edge, upstreams):
+    upstreams.catalogue.away = True
     reply = edge.test_client().get("/recommendations/7")
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
     assert edge.test_client().get("/readyz").status_code == 200, "one outage is not two"
 
 
-def test_an_event_is_not_swallowed(edge, kitchen):
-    kitchen.features.away = True
+def test_an_event_is_not_swallowed(edge, upstreams):
+    upstreams.features.away = True
     event = {"customer": 7, "product": 3, "kind": "buy"}
     reply = edge.test_client().post("/feedback", json=event, headers={"Idempotency-Key": "abcdefgh"})
     assert reply.status_code == 503 and "same Idempotency-Key" in json.loads(reply.get_data())["detail"]
@@ -288,8 +287,8 @@ def test_an_event_is_not_swallowed(edge, kitchen):
 
 def test_a_refusal_comes_through_with_its_wait(goods):
     busy = features.create_app(features.Settings("redis://nowhere", TOKEN), Memory(patience=2.3))
-    kitchen = Kitchen(Neighbour("catalogue", goods), Neighbour("features", busy), parallel=True)
-    edge = ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), kitchen)
+    upstreams = Upstreams(Neighbour("catalogue", goods), Neighbour("features", busy), parallel=True)
+    edge = ranking.create_app(ranking.Settings("http://c", "http://f", TOKEN), upstreams)
     event = {"customer": 7, "product": 3, "kind": "buy"}
     reply = edge.test_client().post("/feedback", json=event, headers={"Idempotency-Key": "abcdefgh"})
     assert (reply.status_code, reply.headers["Retry-After"]) == (429, "3")
@@ -435,6 +434,8 @@ def test_the_contract_fuzzed_finds_a_planted_bug():
 def findings(app) -> list[str]:
     """Paths whose promise was broken."""
     found = []
+    import schemathesis  # two seconds, not at collection
+
     for operation in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
         operation = operation.ok()
 
@@ -462,11 +463,17 @@ def findings(app) -> list[str]:
 
 
 def test_an_open_loop_waits_for_nobody_and_a_closed_one_does():
-    gate = threading.Event()
-    threading.Timer(0.5, gate.set).start()
-    held = load.open_loop(lambda: gate.wait(10), 50, 0.4, seed=1, warm_up=0)
-    assert len(held.due) > 5 and held.failed == 0
-    assert held.latency.max() > held.latency.min() and (held.due + held.latency).min() > 0.4
+    under_way, gate = [], threading.Event()
+
+    def call() -> bool:
+        under_way.append(1)
+        if len(under_way) == 5:
+            gate.set()
+        return gate.wait(60)
+
+    held = load.open_loop(call, 50, 0.4, seed=1, warm_up=0)
+    assert len(held.due) > 5 and held.failed == 0, "the fifth is sent while the first four have no answer"
+    assert held.latency.max() > held.latency.min() and (held.due + held.latency).min() >= held.due[4]
     one = load.closed_loop(lambda: time.sleep(0.2) or True, 0.3, threads=1, warm_up=0)
     assert len(one.due) <= 2
     assert load.closed_loop(lambda: 1 / 0, 0.05, threads=2, warm_up=0).failed > 0

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis as package
 from disks import as_root, small_disk
-from processes import assert_gone, new_mark, until
+from processes import assert_gone, interruptible, new_mark, until
 
 from companion import EngineUnavailable, WorkspaceError
 from companion.engines import redis
@@ -109,6 +109,7 @@ time.sleep(60)
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **mark},
+        preexec_fn=interruptible,
     )
     assert kernel.stdout.readline() == b"up\n"
     kernel.send_signal(sig)

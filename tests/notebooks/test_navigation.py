@@ -54,4 +54,4 @@ def test_the_list_is_sound():
     assert [entry.unit for entry in BOOK] == sorted(entry.unit for entry in BOOK), "units in order"
     assert {entry.unit for entry in BOOK} <= set(UNITS)
     for entry in BOOK:
-        assert all(BOOK.index(chapter(name)) < BOOK.index(entry) for name in entry.needs)
+        assert all(BOOK.index(chapter(name)) < BOOK.index(entry) for name in entry.prerequisites)

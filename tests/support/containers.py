@@ -18,7 +18,7 @@ DOCKER = ROOT / "docker"
 SERVICES = ("model_server", "nlp_service")
 
 
-def wanting(why: str) -> NoReturn:
+def skip_or_fail(why: str) -> NoReturn:
     """Skip, and say why. Where CI insists on the engines that is a failure, unless it has said itself that there is no Docker."""
     excuse = os.environ.get("COMPANION_NO_DOCKER")
     if REQUIRE_ENGINES and not excuse:
@@ -32,7 +32,7 @@ def connected():
         client = engine.connect()
         engine.base_image(client)
     except EngineUnavailable as missing:
-        wanting(str(missing))
+        skip_or_fail(str(missing))
     return client
 
 

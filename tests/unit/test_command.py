@@ -1,12 +1,15 @@
 """The command `companion`, as a user calls it."""
 
+import re
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
 from companion import __main__ as command
 from companion import book, engines
+from companion.engines import postgres, redis
 
 pytestmark = pytest.mark.usefixtures("no_live_engines")
 
@@ -19,7 +22,53 @@ def test_doctor_is_a_table_with_a_row_an_engine():
     done = call("doctor")
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1 : 1 + len(engines.NAMES)]] == list(engines.NAMES)
-    assert lines[0].split()[:3] == ["engine", "state", "version"]
+    assert lines[0].split()[:4] == ["engine", "state", "version", "client"]
+
+
+def test_doctor_tells_the_engines_version_from_its_clients():
+    rows = {line.split()[0]: re.split(r"  +", line) for line in call("doctor").stdout.splitlines()}
+    binaries = {
+        "redis": (str(redis._executable()), "redis"),
+        "postgres": (postgres._binary("postgres"), "psycopg"),
+    }
+    for engine, (binary, client) in binaries.items():
+        _, state, version, shown, *_ = rows[engine]
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout
+        assert state == "embedded" and version.split()[-1] in said and version.split()[-1].count(".") >= 1
+        assert shown == f"{client} {metadata.version(client)}" and metadata.version(client) not in version
+    assert rows["redis"][2].startswith("Valkey "), "what it is, not what it stands for"
+    if rows["jenkins"][1].startswith("missing"):
+        assert rows["jenkins"][2:4] == ["-", f"requests {metadata.version('requests')}"]
+
+
+BLOCKED = """
+import argparse, importlib.metadata, json, secrets, shutil, socket, subprocess, sys, tempfile, urllib.parse
+for name in ("fcntl", "pwd", "resource"):
+    sys.modules[name] = None
+sys.platform = "win32"
+"""
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["list"], ["--version"], ["jenkins-lint", "Jenkinsfile"]])
+def test_on_windows_it_says_in_one_line_what_to_use(arguments):
+    code = f"{BLOCKED}from companion.__main__ import main\nraise SystemExit(main({arguments!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "WSL2" in line
+
+
+def test_on_windows_a_notebook_is_told_as_well():
+    code = f"{BLOCKED}from companion.engines import redis"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith("companion.errors.EngineUnavailable: Windows: use WSL2")
+
+
+@pytest.mark.parametrize("name", engines.NAMES)
+def test_no_engine_imports_what_one_system_lacks(name):
+    code = f"import sys\nfor name in ('fcntl', 'pwd', 'resource'):\n    sys.modules[name] = None\nimport companion.engines.{name}"
+    if name != "pysyft":  # its client is for Linux and macOS only
+        assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_doctor_fails_for_what_is_missing_and_says_how_to_get_it(monkeypatch, capsys):

@@ -267,7 +267,7 @@ class Api:
             spaces = [o for stored, o in self.stored.items() if re.fullmatch(r"/api/v1/namespaces/[^/]+", stored)]
             self.send(handler, 200, {"kind": "NamespaceList", "items": spaces})
         elif path.endswith("/events"):
-            about = {"kind": "HorizontalPodAutoscaler", "name": "recommender"}
+            about = {"kind": "HorizontalPodAutoscaler", "name": "cpu-burner"}
             event = {
                 "metadata": {"name": "e"},
                 "involvedObject": about,
@@ -284,9 +284,9 @@ class Api:
         loaded = any(path.endswith("/jobs/load") for path in self.stored)
         for current, wanted in [(1, 1), (1, 2), (2, 4), (4, 4)] if loaded else [(1, 1)]:
             status = {"currentReplicas": current, "desiredReplicas": wanted}
-            target = {"kind": "Deployment", "name": "recommender"}
+            target = {"kind": "Deployment", "name": "cpu-burner"}
             scaler = {
-                "metadata": {"name": "recommender"},
+                "metadata": {"name": "cpu-burner"},
                 "spec": {"maxReplicas": 6, "scaleTargetRef": target},
                 "status": status,
             }

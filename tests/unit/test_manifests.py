@@ -44,12 +44,12 @@ def test_what_every_workload_must_have(name):
         "PodDisruptionBudget",
         "NetworkPolicy",
     } <= kinds
-    deployment = manifests.find(objects, "Deployment", "recommender")
+    deployment = manifests.find(objects, "Deployment", "cpu-burner")
     assert "replicas" not in deployment["spec"], "an apply would fight the autoscaler"
 
 
 def test_the_overlays_differ_where_they_should():
-    laptop, cluster = (hpa.read(manifests.render(f"overlays/{name}"), "recommender") for name in ("laptop", "cluster"))
+    laptop, cluster = (hpa.read(manifests.render(f"overlays/{name}"), "cpu-burner") for name in ("laptop", "cluster"))
     assert (laptop.minimum, laptop.maximum) == (1, 6) and (cluster.minimum, cluster.maximum) == (3, 200)
     assert laptop.behaviour == cluster.behaviour
 
@@ -67,7 +67,7 @@ def scaler_manifest() -> dict:
 
 def test_the_very_manifest_is_read():
     scaler = hpa.read(objects())
-    assert (scaler.minimum, scaler.maximum, scaler.target) == (3, 40, "Deployment/recommender")
+    assert (scaler.minimum, scaler.maximum, scaler.target) == (3, 40, "Deployment/cpu-burner")
     assert scaler.metrics == (hpa.Metric("Resource", "cpu", "Utilization", 60),)
     assert scaler.behaviour.up.window == 0 and scaler.behaviour.down.window == 300
     assert scaler.behaviour.down.policies == (hpa.Policy("Percent", 10, 60), hpa.Policy("Pods", 1, 60))
@@ -181,7 +181,7 @@ def test_a_bad_autoscaler_is_one_line_with_the_path(path, value, message):
     with pytest.raises(SettingError) as caught:
         hpa.read(at(scaler_manifest(), path, value))
     text = str(caught.value)
-    assert text.startswith(f"HorizontalPodAutoscaler recommender: {path}: ") and message in text and "\n" not in text
+    assert text.startswith(f"HorizontalPodAutoscaler cpu-burner: {path}: ") and message in text and "\n" not in text
 
 
 def test_a_metric_that_says_two_things():
@@ -201,7 +201,7 @@ def test_a_target_without_requests(path, where):
     loaded = objects()
     at(manifests.find(loaded, "Deployment"), path, None)
     with pytest.raises(
-        SettingError, match=rf"Deployment recommender: spec\.template\.spec\.containers\[0\]\.{where}: is missing"
+        SettingError, match=rf"Deployment cpu-burner: spec\.template\.spec\.containers\[0\]\.{where}: is missing"
     ):
         hpa.read(loaded)
 
@@ -211,7 +211,7 @@ def test_no_or_two_autoscalers():
         hpa.read([manifests.find(objects(), "Deployment")])
     with pytest.raises(SettingError, match="named 'other'"):
         hpa.read(objects(), "other")
-    with pytest.raises(SettingError, match="scales Deployment/recommender, which is not among"):
+    with pytest.raises(SettingError, match="scales Deployment/cpu-burner, which is not among"):
         hpa.requests_of([], hpa.read(scaler_manifest()))
 
 
@@ -233,7 +233,7 @@ def test_a_fault_against_the_schema_is_one_line_with_the_path(change, message):
     with pytest.raises(SettingError) as caught:
         manifests.check([at(scaler_manifest(), *change)], ["1.36"])
     assert message in str(caught.value) and "\n" not in str(caught.value)
-    assert str(caught.value).startswith("HorizontalPodAutoscaler recommender: ")
+    assert str(caught.value).startswith("HorizontalPodAutoscaler cpu-burner: ")
 
 
 # Files

@@ -45,6 +45,8 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
     _embedded.require_machine()
     import dask
 
+    from companion.engines.dask.nanny import TidyNanny
+
     folder = str(workspace("dask"))
     dask.config.set(
         {
@@ -59,6 +61,7 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
+        worker_class=TidyNanny,
         memory_limit=memory_limit,
         host="127.0.0.1",
         security=True,

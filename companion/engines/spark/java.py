@@ -24,17 +24,23 @@ _NOTHING = "pyspark-shell"
 
 
 def find_java() -> tuple[Path, int] | None:
-    """The Java that Spark would run on, ``(path, major version)``: JAVA_HOME first, then the PATH; None without one."""
+    """The Java that Spark would run on, ``(path, major version)``: JAVA_HOME first, then the PATH; None without one.
+
+    Raises:
+        EngineUnavailable: there is one, and it does not run.
+    """
     home = variable("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if not java:
         return None
     try:
-        text = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', text)
-    return (Path(java), int(found[1])) if found else None
+    found = re.search(r'version "(?:1\.)?(\d+)', done.stderr)
+    if found is None:
+        raise EngineUnavailable(f"{java} does not run: {_reason(done.stderr + done.stdout)}")
+    return Path(java), int(found[1])
 
 
 def require_java() -> Path:
@@ -99,12 +105,19 @@ def require_start() -> None:
 
 def explained(said: str) -> EngineUnavailable:
     """The clear error for what Java said before it ended."""
+    return EngineUnavailable(f"Java ended before Spark was up: {_reason(said)}")
+
+
+def _reason(said: str) -> str:
+    """The line that says why, rather than the frames below it."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # the exception rather than the frames below it
-    reasons = [line for line in lines if not re.match(r"at |\.\.\. \d+ more|Error: A JNI|WARN|Using ", line)]
-    reason = next((line for line in reasons if re.search(r"Exception|[Ee]rror|Could not|Unrecognized", line)), "")
-    told = reason or (reasons[-1] if reasons else "it said nothing")
-    return EngineUnavailable(f"Java ended before Spark was up: {told}")
+    reasons = [
+        line for line in lines if not re.match(r"at |\.\.\. \d+ more|WARN|Picked up |Error: Could not create the", line)
+    ]
+    chosen = next(
+        (line for line in reasons if re.search(r"Exception|[Ee]rror|Could not|Unrecognized|Invalid", line)), ""
+    )
+    return chosen or (reasons[-1] if reasons else "it said nothing")
 
 
 def _open_files() -> float:

@@ -10,7 +10,7 @@ from recommender.common.client import Neighbour
 from recommender.common.resilience import CircuitBreaker, RetryBudget
 from recommender.common.settings import Environment
 from recommender.ranking.api import blueprint, internal
-from recommender.ranking.neighbours import Kitchen
+from recommender.ranking.neighbours import Upstreams
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Settings:
         )
 
 
-def create_app(settings: Settings | None = None, kitchen: Kitchen | None = None) -> APIFlask:
-    """The application of the ranking; ``kitchen`` takes the place of the neighbours."""
+def create_app(settings: Settings | None = None, upstreams: Upstreams | None = None) -> APIFlask:
+    """The application of the ranking; ``upstreams`` takes the place of the neighbours."""
     settings = settings or Settings.from_environment()
 
     def neighbour(name: str, url: str) -> Neighbour:
@@ -67,9 +67,9 @@ def create_app(settings: Settings | None = None, kitchen: Kitchen | None = None)
             budget=RetryBudget(settings.retry_share),
         )
 
-    if kitchen is None:
+    if upstreams is None:
         catalogue, features = neighbour("catalogue", settings.catalogue), neighbour("features", settings.features)
-        kitchen = Kitchen(catalogue, features, settings.parallel)
+        upstreams = Upstreams(catalogue, features, settings.parallel)
     app = new_app(
         "ranking",
         "Ranking",
@@ -78,8 +78,8 @@ def create_app(settings: Settings | None = None, kitchen: Kitchen | None = None)
         deadline_seconds=settings.deadline_seconds,
         needs={},
         # it works without them, somehow: were it unready whenever one of them is, one outage would be three
-        knows=lambda: {n.name: f"breaker {n.breaker.state}" for n in (kitchen.catalogue, kitchen.features)},
+        knows=lambda: {n.name: f"breaker {n.breaker.state}" for n in (upstreams.catalogue, upstreams.features)},
     )
-    app.register_blueprint(blueprint(kitchen))
-    app.register_blueprint(internal(kitchen))
+    app.register_blueprint(blueprint(upstreams))
+    app.register_blueprint(internal(upstreams))
     return app

@@ -12,7 +12,7 @@ from recommender.common import trace
 from recommender.common.client import Refused, Unavailable
 from recommender.features.api import KINDS, Accepted, Key
 from recommender.ranking.model import rank
-from recommender.ranking.neighbours import PER_AISLE, Kitchen
+from recommender.ranking.neighbours import PER_AISLE, Upstreams
 from serving.fields import Strict, Text, Whole
 from serving.web import problems
 
@@ -65,7 +65,7 @@ class States(Schema):
     neighbours = Dict(keys=String(), values=Nested(State), required=True)
 
 
-def blueprint(kitchen: Kitchen) -> APIBlueprint:
+def blueprint(upstreams: Upstreams) -> APIBlueprint:
     """What everybody may ask."""
     api = APIBlueprint("ranking", __name__)
 
@@ -76,7 +76,7 @@ def blueprint(kitchen: Kitchen) -> APIBlueprint:
     def recommendations(customer: int, query):
         if customer > MOST_ID:
             raise HTTPError(HTTPStatus.NOT_FOUND, "there is no such customer")
-        counts, candidates, missing = kitchen.gather(customer)
+        counts, candidates, missing = upstreams.gather(customer)
         if candidates is None:
             raise _unavailable("the catalogue has not answered yet")
         with trace.span("rank", "work"):
@@ -95,8 +95,8 @@ def blueprint(kitchen: Kitchen) -> APIBlueprint:
     )
     def feedback(event, headers):
         try:
-            aisle = kitchen.catalogue.get(f"/products/{event['product']}")["aisle"]
-            answer = kitchen.features.post("/events", {**event, "aisle": aisle}, headers["key"])
+            aisle = upstreams.catalogue.get(f"/products/{event['product']}")["aisle"]
+            answer = upstreams.features.post("/events", {**event, "aisle": aisle}, headers["key"])
         except Unavailable as error:
             # an event has no second best: the caller keeps it, and sends it again under the same key
             raise _unavailable("not stored: send it again with the same Idempotency-Key") from error
@@ -108,7 +108,7 @@ def blueprint(kitchen: Kitchen) -> APIBlueprint:
     return api
 
 
-def internal(kitchen: Kitchen) -> APIBlueprint:
+def internal(upstreams: Upstreams) -> APIBlueprint:
     """What only who has the token may ask."""
     api = APIBlueprint("internal", __name__)
 
@@ -123,7 +123,7 @@ def internal(kitchen: Kitchen) -> APIBlueprint:
                     "failures": n.breaker.failures,
                     "retry_tokens": round(n.budget.tokens, 3),
                 }
-                for n in (kitchen.catalogue, kitchen.features)
+                for n in (upstreams.catalogue, upstreams.features)
             }
         }
 

@@ -15,7 +15,7 @@ from recommender.common.client import Neighbour, Unavailable
 PER_AISLE = 10
 
 
-class Ingredients(NamedTuple):
+class RankingInputs(NamedTuple):
     """What a ranking is made of.
 
     Attributes:
@@ -27,7 +27,7 @@ class Ingredients(NamedTuple):
     missing: list[str]
 
 
-class Kitchen:
+class Upstreams:
     """Asks the neighbours. Without features everybody is a stranger; without the catalogue its last answer has to do."""
 
     def __init__(self, catalogue: Neighbour, features: Neighbour, parallel: bool):
@@ -36,11 +36,11 @@ class Kitchen:
         self._parallel, self._lock = parallel, threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
-    def gather(self, customer: int) -> Ingredients:
+    def gather(self, customer: int) -> RankingInputs:
         """Both questions; neither needs the other's answer."""
         first, second = lambda: self._counts(customer), self._candidates
         (counts, gone), (candidates, away) = self._both(first, second) if self._parallel else (first(), second())
-        return Ingredients(counts, candidates, [*gone, *away])
+        return RankingInputs(counts, candidates, [*gone, *away])
 
     @property
     def stale_seconds(self) -> float | None:

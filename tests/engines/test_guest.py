@@ -1,0 +1,477 @@
+"""A reader's own server is a guest house: the real cells of the notebooks run on servers that hold precious things of just the
+names that they would like to use, and are compared with a full dump of before. Nothing is touched, nothing is left over.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from processes import until
+from psycopg.sql import SQL, Identifier
+
+from companion import EngineUnavailable, checkout, this_run
+from companion.engines import guest
+from companion.engines import postgres as postgres_engine
+from companion.engines import redis as redis_engine
+from companion.processes import server as _server
+
+pytestmark = pytest.mark.slow
+CELLS = checkout.folder("tests/support") / "guest_cells.py"
+
+
+def cells(variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+    """Run cells of a notebook in a process of their own, with the variables that lead to the reader's server."""
+    return subprocess.run(
+        [sys.executable, str(CELLS), *arguments], env={**os.environ, **variables}, capture_output=True, text=True
+    )
+
+
+def ran(done: subprocess.CompletedProcess) -> str:
+    """Its output, when it ran to the end."""
+    assert "ran to the end" in done.stdout, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+#: code that makes something as a notebook does, and says so; what then happens to it is the test's
+MAKE = """
+import os, signal, sys
+from companion import this_run
+from companion.engines import guest, postgres, redis
+from companion.processes import caretaker
+if "DATABASE_URL" in os.environ:
+    c = postgres.connect(autocommit=True)
+    print(guest.schema(c, "metering", roles=["auditor"]))
+    c.execute(f"CREATE TABLE t (x integer); CREATE ROLE {this_run.name('auditor')}; GRANT SELECT ON t TO {this_run.name('auditor')}")
+if "REDIS_URL" in os.environ:
+    r = redis.connect()
+    r.mset({guest.prefix(r, "lab") + str(n): n for n in range(2500)})
+print("made", flush=True)
+"""
+ENDINGS = {
+    "at its end": "",
+    "by an error": "raise SystemExit(1)",
+    "by an interrupt": "signal.raise_signal(signal.SIGINT)",
+    "by SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+WITH_ITS_CARETAKER = "os.kill(caretaker._helper.pid, signal.SIGKILL); os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def make(variables: dict[str, str], ending: str) -> str:
+    # where SIGINT is ignored by whoever started pytest, the child would inherit that
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + MAKE + ending
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, capture_output=True, text=True)
+    assert "made" in done.stdout, done.stderr
+    return done.stdout
+
+
+# PostgreSQL
+
+
+PRECIOUS_ROLES = ("nurse_north", "nurse_south", "desk_north", "auditor", "service", "may_treat", "may_book",
+                  "clinic_north", "clinic_south", "records_owner", "catalogue")  # fmt: skip
+PRECIOUS = """
+CREATE SCHEMA {schema};
+CREATE TABLE {schema}.patients (id integer PRIMARY KEY, said text);
+CREATE TABLE {schema}.readings (id integer, said text);
+CREATE TABLE {schema}.products (id integer, said text);
+INSERT INTO {schema}.patients VALUES (1, 'precious');
+INSERT INTO {schema}.readings VALUES (2, 'precious');
+CREATE FUNCTION {schema}.note() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+GRANT USAGE ON SCHEMA {schema} TO auditor;
+"""
+
+
+@pytest.fixture
+def readers_database(scratch, no_live_engines):
+    """A PostgreSQL of "the reader's", full of things of the names in question; its owner's connection and its address."""
+    with postgres_engine.connect(autocommit=True) as owner:
+        for role in PRECIOUS_ROLES:
+            owner.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
+        for schema in ("records", "metering", "lab", "catalogue"):
+            owner.execute(SQL(PRECIOUS).format(schema=Identifier(schema)))
+        info = owner.info
+        yield owner, f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
+
+
+def database_dump(owner) -> dict:
+    """Everything that there is on a server, with the numbers that tell a thing from one made anew under its name."""
+    catalogues = {
+        "schemas": "SELECT oid, nspname, nspacl::text, obj_description(oid) FROM pg_namespace WHERE nspname !~ '^pg_temp|^pg_toast_temp'",
+        "relations": "SELECT oid, relname, relfilenode FROM pg_class WHERE oid >= 16384",
+        "functions": "SELECT oid, proname, prosrc FROM pg_proc WHERE oid >= 16384",
+        "roles": "SELECT oid, rolname, rolpassword, rolsuper, rolcanlogin FROM pg_authid",
+        "members": "SELECT roleid, member FROM pg_auth_members",
+        "settings": "SELECT setdatabase, setrole, setconfig FROM pg_db_role_setting",
+        "databases": "SELECT oid, datname, datacl::text FROM pg_database",
+        "extensions": "SELECT extname FROM pg_extension",
+    }
+    found = {name: sorted(map(str, owner.execute(query).fetchall())) for name, query in catalogues.items()}
+    for (table,) in owner.execute(
+        "SELECT oid::regclass::text FROM pg_class WHERE oid >= 16384 AND relkind = 'r'"
+    ).fetchall():
+        found[table] = owner.execute(f"TABLE {table}").fetchall()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (
+            ("encryption_access_control", "5,9-15,24-41,45-50,80"),
+            "nurse_north  becomes the owner                  refused",
+        ),
+        (
+            ("sql_partitioning", "5-7,10-16,22,71,88,90-91,104", "5_000_000=20_000", "--before", "71:import psycopg"),
+            "created 12 partitions, then 0",
+        ),
+    ],
+    ids=["encryption_access_control", "sql_partitioning"],
+)
+def test_the_notebooks_cells_leave_a_readers_database_as_it_was(readers_database, arguments, printed):
+    owner, url = readers_database
+    before = database_dump(owner)
+    assert printed in ran(cells({"DATABASE_URL": url}, *arguments))
+    assert database_dump(owner) == before
+
+
+def test_the_old_cells_would_have_been_noticed(readers_database):
+    """Prove by breaking: what stood there before drops a reader's schema and roles."""
+    owner, url = readers_database
+    before = database_dump(owner)
+    old = 'connection.execute("DROP SCHEMA IF EXISTS metering CASCADE; CREATE SCHEMA metering")'
+    cells(
+        {"DATABASE_URL": url},
+        "sql_partitioning",
+        "10,88",
+        f'schema = guest.schema(connection, "metering")={old}'.replace("schema = ", "", 1),
+        "--then",
+        "kill",
+    )
+    assert database_dump(owner) != before
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whatever_ends_it_a_run_leaves_nothing_in_the_database(readers_database, ending):
+    owner, url = readers_database
+    before = database_dump(owner)
+    make({"DATABASE_URL": url}, ENDINGS[ending])
+    assert until(lambda: database_dump(owner) == before, 60)
+
+
+def test_a_run_that_is_killed_in_the_middle_of_a_statement_holds_nothing_up(readers_database):
+    """Its session sleeps on with a lock, because a server notices a lost client only when it speaks to it."""
+    owner, url = readers_database
+    before = database_dump(owner)
+    asleep = (
+        "import threading, time; threading.Thread(target=c.execute, args=('LOCK TABLE t; SELECT pg_sleep(600)',), daemon=True)"
+        ".start()\nwhile not postgres.connect().execute(\"SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'\").fetchone():"
+        " time.sleep(0.05)\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    make({"DATABASE_URL": url}, asleep)
+    assert until(lambda: database_dump(owner) == before, 60)
+
+
+def test_the_next_run_removes_what_was_left_with_its_mark_and_nothing_else(readers_database):
+    owner, url = readers_database
+    mark = {**this_run.mark(), "place": "another machine", "pid": 1, "roles": ["auditor"]}
+    owner.execute(
+        SQL("CREATE SCHEMA elsewhere; COMMENT ON SCHEMA elsewhere IS {}").format(guest._SAYS + json.dumps(mark))
+    )
+    before = database_dump(owner)
+    make({"DATABASE_URL": url}, WITH_ITS_CARETAKER)
+    assert database_dump(owner) != before, "nobody was there to remove it"
+    make({"DATABASE_URL": url}, "")
+    assert database_dump(owner) == before, "of this machine, with a mark, and its process gone; another machine's stays"
+
+
+@pytest.mark.parametrize(
+    ("rights", "wanted", "message"),
+    [
+        ("", {}, "GRANT CREATE ON DATABASE postgres TO guest"),
+        ("CREATEROLE", {"superuser": True}, r"needs a superuser, and guest is none.*ALTER ROLE guest SUPERUSER"),
+        ("", {"roles": ["auditor"]}, "guest may not make roles: ALTER ROLE guest CREATEROLE"),
+        ("SUPERUSER", {"version": 99}, r"needs PostgreSQL 99 or newer, the server is \d+"),
+    ],
+)
+def test_a_user_who_may_not_is_told_what_is_needed_and_nothing_is_half_made(
+    readers_database, rights, wanted, message, monkeypatch
+):
+    owner, url = readers_database
+    owner.execute(f"CREATE ROLE guest LOGIN PASSWORD 'guest' {rights}")
+    before = database_dump(owner)
+    place = url.rpartition("@")[2]
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://guest:guest@{place}")
+    with (
+        postgres_engine.connect(autocommit=True) as connection,
+        pytest.raises(EngineUnavailable, match=message) as told,
+    ):
+        guest.schema(connection, "records", **wanted)
+    assert "Nothing was made." in str(told.value)
+    assert database_dump(owner) == before
+
+
+def test_a_name_that_exists_is_refused(readers_database, monkeypatch):
+    owner, url = readers_database
+    monkeypatch.setenv("DATABASE_URL", url)
+    owner.execute(f"CREATE SCHEMA {this_run.name('records')}; CREATE ROLE {this_run.name('auditor')}")
+    before = database_dump(owner)
+    with postgres_engine.connect(autocommit=True) as connection:
+        with pytest.raises(EngineUnavailable, match=f"the schema {this_run.name('records')} can't be made: .*exists"):
+            guest.schema(connection, "records")
+        with pytest.raises(EngineUnavailable, match=f"the role {this_run.name('auditor')} exists already"):
+            guest.schema(connection, "another", roles=["auditor"])
+    assert database_dump(owner) == before
+
+
+def test_on_an_embedded_server_no_caretaker_waits(scratch, no_live_engines):
+    code = (
+        "from companion.engines import guest, postgres, redis\nfrom companion.processes import caretaker\n"
+        "c = postgres.connect(autocommit=True); guest.schema(c, 'x'); guest.prefix(redis.connect(), 'x')\n"
+        "print(caretaker._helper)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "None\n"
+
+
+# Redis
+
+
+@pytest.fixture
+def readers_store(scratch, no_live_engines):
+    """A Redis of "the reader's", with keys of the names in question; a client and its address."""
+    with redis_engine.connect(settings={"maxmemory": "200mb"}) as client:
+        for begin in ("companion:redis_caching:", "companion:redis_caching_lab:", "features:", "entry:", "greeting"):
+            client.set(f"{begin}alike:v1:{{678}}", "precious")
+        client.set("greeting", "precious")
+        client.hset("features:taste:7", mapping={"3": 1})
+        kept = client.get_connection_kwargs()
+        yield client, f"redis://:{kept['password']}@{kept['host']}:{kept['port']}/0"
+
+
+def store_dump(client) -> dict:
+    """Every key with its bytes and its time to live, and the server's settings."""
+    keys = {key: (client.dump(key), client.ttl(key)) for key in client.scan_iter(count=1000)}
+    return keys | {"settings": client.config_get("*"), "users": client.acl_list()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (
+            (
+                *("redis_caching", "5-6,8-11,13,15,17-18,20-26,32,49-51,90,96-98,114-116,165,167,180"),
+                *("--before", "165:import contextlib, io; impatient = doomed = io.BytesIO(); restarted = []"),
+                *("--before", "32:small_size = 5"),
+            ),
+            "the holder itself: 1",
+        ),
+        (("start_here", "10"), "hello from a real server"),
+    ],
+    ids=["redis_caching", "start_here"],
+)
+def test_the_notebooks_cells_leave_a_readers_store_as_it_was(readers_store, arguments, printed):
+    client, url = readers_store
+    before = store_dump(client)
+    assert printed in ran(cells({"REDIS_URL": url}, *arguments))
+    assert store_dump(client) == before
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whatever_ends_it_a_run_leaves_nothing_in_the_store(readers_store, ending):
+    client, url = readers_store
+    before = store_dump(client)
+    make({"REDIS_URL": url}, ENDINGS[ending])
+    assert until(lambda: store_dump(client) == before, 60)
+
+
+def test_the_next_run_removes_the_keys_that_were_left_and_no_others(readers_store):
+    client, url = readers_store
+    gone = {**this_run.mark(), "pid": 999_999_999}
+    # marks that name others' keys are nobody's
+    for begin in ("features:", "companion:redis_caching:", f"features:{gone['companion']}:", "*"):
+        client.hset(guest._RUNS, begin, json.dumps(gone))
+    before = store_dump(client)
+    make({"REDIS_URL": url}, WITH_ITS_CARETAKER)
+    assert len(store_dump(client)) > len(before) + 2000
+    make({"REDIS_URL": url}, "")
+    assert store_dump(client) == before
+
+
+def test_a_user_with_few_rights_is_told(readers_store, monkeypatch):
+    client, url = readers_store
+    client.acl_setuser("ada", enabled=True, passwords=["+ada"], keys=["app:*"], categories=["+@all"])
+    before = store_dump(client)
+    monkeypatch.setenv(
+        "REDIS_URL", url.replace("redis://:", "redis://ada:").replace(url.split(":")[2].split("@")[0], "ada")
+    )
+    with (
+        redis_engine.connect() as limited,
+        pytest.raises(
+            EngineUnavailable, match=r"may not work with keys that begin with 'companion:'.*Nothing was made"
+        ),
+    ):
+        guest.prefix(limited, "redis_caching")
+    assert store_dump(client) == before
+
+
+# AWS
+
+
+@pytest.fixture
+def readers_account(no_live_engines, scratch):
+    """A stand-in for AWS of "the reader's", in a process of its own, with stacks, groups and templates of the project's words."""
+    port = _server.free_port()
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = _server.Server(command, log=scratch / "moto.log")
+    url = f"http://127.0.0.1:{port}"
+    try:
+        server.wait_until(lambda: _server.answers(url, 0), "moto", timeout=120)
+        session = boto3.Session("x", "x", region_name="us-east-1")
+        ec2 = session.client("ec2", endpoint_url=url)
+        names = {"scalable-ai": "another", "web": "4711-0a1b2c3d", "companion": ""}
+        for name, run in names.items():
+            tags = [{"Key": "Project", "Value": "scalable-ai-companion"}] + (
+                [{"Key": "Run", "Value": run}] if run else []
+            )
+            ec2.create_launch_template(
+                LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.micro"},
+                TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+            )  # fmt: skip
+            session.client("autoscaling", endpoint_url=url).create_auto_scaling_group(
+                AutoScalingGroupName=name, MinSize=0, MaxSize=1, AvailabilityZones=["us-east-1a"],
+                LaunchTemplate={"LaunchTemplateName": name}, Tags=[{**tag, "PropagateAtLaunch": True} for tag in tags],
+            )  # fmt: skip
+            body = {"Resources": {"Alarms": {"Type": "AWS::SNS::Topic"}}}
+            session.client("cloudformation", endpoint_url=url).create_stack(
+                StackName=name, TemplateBody=json.dumps(body), Tags=tags
+            )
+        yield session, url
+    finally:
+        server.stop()
+
+
+def account_dump(session, url: str) -> dict:
+    """What there is in an account of the kinds that the notebooks make."""
+    asked = {
+        ("cloudformation", "describe_stacks"): "Stacks",
+        ("autoscaling", "describe_auto_scaling_groups"): "AutoScalingGroups",
+        ("autoscaling", "describe_policies"): "ScalingPolicies",
+        ("autoscaling", "describe_scheduled_actions"): "ScheduledUpdateGroupActions",
+        ("ec2", "describe_launch_templates"): "LaunchTemplates",
+        ("ec2", "describe_security_groups"): "SecurityGroups",
+        ("ec2", "describe_instances"): "Reservations",
+        ("elbv2", "describe_load_balancers"): "LoadBalancers",
+        ("elbv2", "describe_target_groups"): "TargetGroups",
+        ("cloudwatch", "describe_alarms"): "MetricAlarms",
+        ("iam", "list_roles"): "Roles",
+        ("iam", "list_instance_profiles"): "InstanceProfiles",
+        ("logs", "describe_log_groups"): "logGroups",
+        ("sns", "list_topics"): "Topics",
+    }
+    found = {}
+    for (service, operation), key in asked.items():
+        items = getattr(session.client(service, endpoint_url=url), operation)()[key]
+        if key == "Reservations":  # a terminated instance is shown for an hour, by AWS too
+            items = [i for r in items for i in r["Instances"] if i["State"]["Name"] != "terminated"]
+        found[key] = sorted(json.dumps(item, default=str, sort_keys=True) for item in items)
+    return found
+
+
+@pytest.mark.parametrize("ending", ["end", "kill"])
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [("boto3_autoscaling", "16-28"), ("cloudformation_autoscaling", "5-9,19-25")],
+    ids=["boto3_autoscaling", "cloudformation_autoscaling"],
+)
+def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(readers_account, name, chosen, ending):
+    """The cells that make a group, a stack; none of those that clean up."""
+    session, url = readers_account
+    before = account_dump(session, url)
+    ran(cells({"AWS_ENDPOINT_URL": url}, name, chosen, "--then", ending))
+    until(lambda: account_dump(session, url) == before, 60)
+    assert account_dump(session, url) == before
+
+
+# Prometheus' file targets
+
+
+@pytest.fixture
+def readers_targets(tmp_path):
+    """A folder that a server watches, with files of the reader's that look much like a notebook's."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    (folder / "companion-2024-1.json").write_text('[{"targets": ["precious:9100"]}]')
+    (folder / "companion-999999-1.json").write_text("[]")
+    mark = json.dumps({**this_run.mark(), "place": "another machine", "pid": 1})
+    theirs = [{"targets": ["theirs:1"], "labels": {"__meta_companion": mark}}]
+    (folder / "companion-1-0a1b2c3d-1.json").write_text(json.dumps(theirs))
+    gone = json.dumps({**this_run.mark(), "pid": 999_999_999})
+    both = [{"targets": ["a:1"], "labels": {"__meta_companion": gone}}, {"targets": ["precious:1"]}]
+    (folder / "companion-3-3.json").write_text(json.dumps(both))  # the reader has added a line to it
+    (folder / "broken.json").write_text("{")
+    return folder
+
+
+def folder_dump(folder: Path) -> dict:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+TARGETS = """
+import os, signal
+from pathlib import Path
+from companion.engines import guest
+from companion.processes import caretaker
+withdraw = guest.targets(Path(os.environ["PROMETHEUS_FILE_SD"]), [{"targets": ["127.0.0.1:1"], "labels": {"job": "x"}}])
+print("made", len(list(Path(os.environ["PROMETHEUS_FILE_SD"]).glob("companion-*.json"))), flush=True)
+"""
+
+
+@pytest.mark.parametrize("ending", [*ENDINGS, "withdrawn"])
+def test_a_readers_files_of_targets_stay_as_they_were(readers_targets, ending):
+    before = folder_dump(readers_targets)
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + TARGETS
+    code += {**ENDINGS, "withdrawn": "withdraw(); withdraw()"}[ending]
+    environment = {**os.environ, "PROMETHEUS_FILE_SD": str(readers_targets)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "made 5\n", done.stderr
+    assert until(lambda: folder_dump(readers_targets) == before, 60)
+
+
+def test_the_next_run_removes_the_file_of_a_killed_one(readers_targets):
+    before = folder_dump(readers_targets)
+    environment = {**os.environ, "PROMETHEUS_FILE_SD": str(readers_targets)}
+    for ending, left in ((WITH_ITS_CARETAKER, 1), ("", 0)):
+        subprocess.run([sys.executable, "-c", TARGETS + ending], env=environment, capture_output=True)
+        assert until(lambda left=left: len(folder_dump(readers_targets)) == len(before) + left, 60)
+    assert folder_dump(readers_targets) == before
+
+
+def test_a_file_of_that_name_is_refused(readers_targets, monkeypatch):
+    monkeypatch.setattr(guest, "_numbers", iter([7]))
+    mine = readers_targets / f"companion-{this_run.TAG}-7.json"
+    mine.write_text("precious")
+    before = folder_dump(readers_targets)
+    with pytest.raises(EngineUnavailable, match="exists already, and is not this run's to replace"):
+        guest.targets(readers_targets, [{"targets": ["a:1"]}])
+    assert folder_dump(readers_targets) == before
+
+
+# Dask
+
+
+def test_no_worker_is_killed_on_a_cluster_that_somebody_else_uses(scratch, no_live_engines):
+    from distributed import Client
+
+    from companion.engines import dask as dask_engine
+
+    with dask_engine.connect(n_workers=1) as client:
+        guest.alone(client)
+        with Client(client.scheduler.address, security=client.security, set_as_default=False):
+            with pytest.raises(EngineUnavailable, match=r"1 other client\(s\) use this Dask cluster"):
+                guest.alone(client)
+        assert until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.clients) > 2))
+        guest.alone(client)

@@ -1,0 +1,79 @@
+"""Every image that a file here names can be had: a Dockerfile of this repository builds it, or a public registry has it."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+from companion import checkout
+
+ROOT = checkout.folder()
+#: of public registries, by the names that these files use; whoever adds one looks first whether that tag exists
+PUBLIC = {
+    "apache/spark:4.3.0",
+    "jenkins/jenkins:lts-jdk21",
+    "nginxinc/nginx-unprivileged:1.27-alpine",
+    "postgres:17-alpine",
+    "prom/prometheus:v3.0.0",
+    "python:3.12-slim",
+    "redis:7-alpine",
+}
+FOLDERS = ("cloudformation", "docker", "jenkins", "k8s")
+FILES = [p for f in FOLDERS for p in sorted((ROOT / f).rglob("*")) if p.suffix in (".yaml", ".yml")]
+DOCKERFILES = [p for f in FOLDERS for p in sorted((ROOT / f).rglob("Dockerfile"))]
+
+
+def named(path: Path) -> set[str]:
+    """The images that a file names. Of a variable it is the default that counts; a release's tag is made by scripts/deploy.py."""
+    text = re.sub(r"#.*", "", path.read_text())
+    found = re.findall(r"^\s*(?:- )?(?:&\w+ )?image:\s*(\S.*?)\s*$", text, re.MULTILINE)
+    if path.name == "Dockerfile":
+        found = re.findall(r"^ARG BASE_IMAGE=(\S+)", text, re.MULTILINE)
+        stages = set(re.findall(r" AS (\w+)", text)) | {"${BASE_IMAGE}"}
+        found += [image for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE) if image not in stages]
+    found = [re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", image.strip("'\"")) for image in found]
+    return {re.sub(r"\$\{TAG[^}]*\}", "latest", image) for image in found}
+
+
+def is_built_here(image: str) -> bool:
+    """Whether scripts/images.sh makes it: ``companion/NAME`` of ``docker/NAME/Dockerfile``, under the two tags that it gives."""
+    name, _, tag = image.partition(":")
+    folder = ROOT / "docker" / name.removeprefix("companion/")
+    return (
+        name.startswith("companion/")
+        and (folder / "Dockerfile").is_file()
+        and tag in ("latest", version("scalable-ai-companion"))
+    )
+
+
+def test_the_names_are_found():
+    everything = set().union(*map(named, [*FILES, *DOCKERFILES]))
+    assert everything >= PUBLIC, "what is listed as public is used"
+    assert {"companion/dask", "companion/recommender", "companion/model_server"} <= {
+        i.partition(":")[0] for i in everything
+    }
+
+
+@pytest.mark.parametrize("path", [*FILES, *DOCKERFILES], ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_every_image_is_built_here_or_public(path):
+    unknown = {image for image in named(path) if image not in PUBLIC and not is_built_here(image)}
+    assert not unknown, "nobody builds it, and no public registry is known to have it"
+
+
+def test_an_overlay_renames_images_that_are_there():
+    """Kustomize says nothing about a name that matches none."""
+    used = {image.partition(":")[0] for path in (ROOT / "k8s").rglob("*.yaml") for image in named(path)}
+    for path in (ROOT / "k8s").rglob("kustomization.yaml"):
+        for image in yaml.safe_load(path.read_text()).get("images", []):
+            assert image["name"] in used, path
+
+
+def test_the_script_gives_both_tags():
+    text = (ROOT / "scripts" / "images.sh").read_text()
+    assert (
+        'build "companion/$name:latest"' in text
+        and 'docker tag "companion/$name:latest" "companion/$name:$VERSION"' in text
+    )
+    assert f"companion/dask:{version('scalable-ai-companion')}" in (ROOT / "k8s" / "README.md").read_text()
