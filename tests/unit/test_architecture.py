@@ -26,7 +26,7 @@ FLOORS = (
     ("processes", "measure", "draw"),
     ("engines", "datasets", "simulate", "configs"),
     ("labs",),
-    ("grading",),  # what nbgrader calls, never a notebook
+    ("grading", "check"),  # what nbgrader and the command call, never a notebook
     ("__main__",),
 )
 #: what else may be imported: from a service's training the data that it trains on, from a lab the services that it runs
