@@ -6,9 +6,10 @@ import numpy as np
 import psycopg
 import pytest
 
-from companion import DatasetError, SettingError
+from companion import DatasetError
 from companion.configs import sql
 from companion.datasets import meters
+from companion.errors import SettingError
 
 
 def test_readings_are_the_same_for_the_same_seed_and_spread_over_the_year():
@@ -46,7 +47,7 @@ def test_an_sql_file_that_is_not_there_is_named():
 
 def test_a_name_twice_or_none_is_told(tmp_path, monkeypatch):
     (tmp_path / "data" / "sql").mkdir(parents=True)
-    monkeypatch.setattr(sql.book, "folder", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(sql.checkout, "folder", lambda name: tmp_path / name)
     for text in ("SELECT 1;", "-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;"):
         (tmp_path / "data" / "sql" / "x.sql").write_text(text)
         with pytest.raises(DatasetError, match="one name each"):
