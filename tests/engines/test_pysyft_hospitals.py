@@ -17,6 +17,7 @@ from companion.book import chapter
 from companion.datasets import hospital
 from companion.engines import pysyft
 from companion.engines.pysyft import confine as _confine
+from companion.engines.pysyft import jobs
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 confined = pytest.mark.skipif(not _confine.available(), reason="this machine has no Landlock")
@@ -58,14 +59,14 @@ def test_owners_need_names_of_their_own(owners):
 
 
 def test_many_owners_on_a_real_drive_are_sent_to_their_own_computers(monkeypatch):
-    monkeypatch.setattr(pysyft, "_check_prepared", lambda: None)
+    monkeypatch.setattr(jobs, "check_prepared", lambda: None)
     monkeypatch.setenv("SYFT_DO_EMAIL", "a@example.org")
     with pytest.raises(EngineUnavailable, match="each owner connects on its own computer"):
         pysyft.connect_many(["a@example.org"])
 
 
 def restricted(code: str, readable: str, writable: str) -> list[str]:
-    script = f"from companion import _confine\n_confine.restrict([{readable!r}, '/usr', '/lib', '/lib64', {sys.prefix!r}, {sys.base_prefix!r}], [{writable!r}])\n"
+    script = f"from companion.engines.pysyft import confine as _confine\n_confine.restrict([{readable!r}, '/usr', '/lib', '/lib64', {sys.prefix!r}, {sys.base_prefix!r}], [{writable!r}])\n"
     script += "def way(act):\n    try:\n        act()\n        print('open')\n    except OSError:  # a link across the border is one between devices\n        print('refused')\n"
     done = subprocess.run(
         [sys.executable, "-c", "import os, pathlib, socket\n" + script + code], capture_output=True, text=True
