@@ -299,7 +299,7 @@ PLANTED = {
     "to a neighbour": ({"companion/simulate/a.py": "import companion.configs.sql", "companion/configs/sql.py": ""}, wrong_arrows, "companion.simulate.a:1 imports companion.configs.sql"),
     "to another unit's lab": ({"companion/labs/edge/a.py": "import companion.labs.monitoring.b", "companion/labs/monitoring/b.py": ""}, wrong_arrows, "companion.labs.edge.a:1 imports companion.labs.monitoring.b"),
     "to the command": ({"companion/labs/edge/a.py": "import companion.__main__", "companion/__main__.py": ""}, wrong_arrows, "companion.labs.edge.a:1 imports companion.__main__"),
-    "out of the library": ({"companion/engines/a.py": "import serving.web", "docker/serving/app.py": ""}, wrong_arrows, "companion.engines.a:1 imports serving.app"),
+    "out of the library": ({"companion/engines/a.py": "import serving.web", "docker/serving/web.py": ""}, wrong_arrows, "companion.engines.a:1 imports serving.web"),
     "out of the Jenkinsfile reader": ({"packages/jenkinsfile/jenkinsfile/a.py": "from companion.errors import X", "companion/errors.py": ""}, wrong_arrows, "jenkinsfile.a:1 imports companion.errors"),
     "out of a service": ({"docker/recommender/ranking/a.py": "import companion.datasets.shop", "companion/datasets/shop.py": ""}, wrong_arrows, "recommender.ranking.a:1 imports companion.datasets.shop"),
     "out of a training, too far": ({"docker/model_server/train.py": "import companion.engines", "companion/engines/__init__.py": ""}, wrong_arrows, "model_server.train:1 imports companion.engines"),
