@@ -496,7 +496,7 @@ def readers_engine(docker_client, tmp_path):
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "Dockerfile").write_text(f"FROM {name}:base\nENV A=1\nENV B=2\n")
     mine = {"labels": {"theirs": name}}
-    untagged, _ = docker_client.images.build(path=str(tmp_path / "context"))
+    untagged, _ = docker_client.images.build(path=str(tmp_path / "context"), rm=True, forcerm=True)
     docker_client.containers.create(f"{name}:base", ["/file"], name="model_server-" + name, **mine)
     docker_client.networks.create("companion-" + name, **mine)
     docker_client.volumes.create("companion-" + name, **mine)
@@ -525,8 +525,9 @@ BUILD = """
 import os, signal, sys
 from companion.engines import docker
 client, labels = docker.connect(), docker.labels()
-image, _ = client.images.build(path=sys.argv[1], labels=labels)
-layer, _ = client.images.build(path=sys.argv[1], dockerfile="More", labels=labels)
+options = {"path": sys.argv[1], "labels": labels, "rm": True, "forcerm": True}
+image, _ = client.images.build(**options)
+layer, _ = client.images.build(dockerfile="More", **options)
 client.containers.create(image, ["/file"], labels=labels)
 print(labels[docker.SESSION], image.id, layer.id, layer.attrs["Parent"], flush=True)
 """
