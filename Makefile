@@ -12,8 +12,11 @@ START := /lab/tree/notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# a run starts hundreds of Pythons: without bytecode each of them compiles its packages again
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env lab test check notebooks new navigation release bench lock clean models cluster cluster-down
+.PHONY: help env lab test check drills notebooks new navigation release grade prose mutants bench lock clean models
+.PHONY: cluster cluster-down
 .PHONY: lint unit compare scan images staging smoke promote rollback
 
 help:  ## show this list
@@ -26,16 +29,20 @@ lab: env  ## make the environment, check the engines, open JupyterLab on the sta
 	@$(PYTHON) -m companion doctor || echo "The notebooks of a missing engine can't run; all others can."
 	@$(PYTHON) -m jupyterlab $(ROOT_OK) --ip=127.0.0.1 --LabApp.default_url=$(START) $(LAB_OPTIONS)
 
-test: env  ## make the environment, then everything CI checks: lint, unit tests, every notebook, the exercises
+# all of it, or everything about some notebooks, or what a change can touch
+CHOICE = $(if $(strip $(NAME)),--about "$(strip $(NAME))") $(if $(strip $(CHANGED)),--changed "$(strip $(CHANGED))")
+
+test: env  ## everything CI checks; for some notebooks (NAME="dask_audio ..."), or what a change can touch (CHANGED=origin/main)
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -rs --durations=15
+	@$(PYTEST) -n $(WORKERS) -rs --durations=15 $(CHOICE)
 
-check: env  ## the fast subset: lint, and the tests that run no notebook
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow" -rs
+check: env lint  ## the fast subset: lint, and the tests that run no notebook
+	@$(PYTEST) -n $(WORKERS) -m "not slow" -rs $(CHOICE)
+
+drills: env  ## kill and interrupt every notebook's kernel, grade every notebook by nbgrader in kernels (NAME="dask_audio ...")
+	@$(PYTEST) -n $(WORKERS) --drills -m drill -rs $(CHOICE)
 
 notebooks: env navigation  ## re-execute the notebooks in place and normalise them (NAME="dask_audio ..." for some)
 	@$(PYTHON) -m ruff format --quiet notebooks
@@ -51,8 +58,14 @@ navigation: env  ## write the navigation and the contents tables from companion/
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
 
-bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON
-	@$(PYTHON) scripts/bench.py
+grade: env  ## a round of grading, after `make release`: collect, grade everybody, grades.csv, feedback, table (UNIT=... JOBS=2)
+	@$(PYTHON) -m companion grade $(UNIT) $(if $(JOBS),--jobs $(JOBS))
+
+prose: env  ## the numbers in the notebooks' prose that no cell and no source explains (NAME="dask_audio ..." for some)
+	@$(PYTHON) scripts/prose.py $(NAME)
+
+bench: env  ## measure speed-ups, sizes, connect times, each notebook's run time and memory; table and JSON (FRESH=1: alone)
+	@$(PYTHON) scripts/bench.py $(if $(FRESH),--fresh)
 
 # What jenkins/Jenkinsfile calls, stage by stage (its first one is `make env`). Each runs by hand as well.
 # make has a LINT of its own, the name of a program
@@ -68,7 +81,7 @@ lint:  ## a pipeline's stage: style and errors of every source and notebook (LIN
 	@$(PYTHON) -m ruff format --check $(LINT)
 
 unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/unit/test_draw.py ..." for some)
-	@$(PYTEST) -n $(WORKERS) --dist loadscope -m "not slow" -q $(JUNIT) $(TESTS)
+	@$(PYTEST) -n $(WORKERS) -m "not slow" -q $(JUNIT) $(TESTS)
 
 compare:  ## a pipeline's stage: run notebooks and compare every output with the stored one (NAME="dask_audio ...")
 	@$(PYTEST) -n $(WORKERS) --dist loadscope --nbval -q $(JUNIT) $(NOTEBOOKS_NAMED)

@@ -59,6 +59,18 @@ def _parser() -> argparse.ArgumentParser:
         "notebook", nargs="+", metavar="NOTEBOOK", help="a file, or a notebook's name such as dask_audio"
     )
     check.set_defaults(run=_check)
+    grade = commands.add_parser(
+        "grade",
+        help="a round of grading: collect, grade everybody, grades.csv, feedback, and a table of who had which trouble",
+        description="Run in the course's folder (nbgrader_config.py), after `make release UNIT=UNIT`; what came back lies in "
+        "downloaded/UNIT/archive. Students are graded side by side, each in processes of their own; a second round grades what "
+        "is new. Exit code 0 when everybody has a grade, 1 when somebody could not be graded, 2 for a wrong call.",
+    )
+    grade.add_argument("unit", metavar="UNIT", help="a folder of notebooks/, such as 00-start-here")
+    grade.add_argument("--jobs", type=int, metavar="N", help="students at a time; default: the number of cores")
+    grade.add_argument("--everybody", action="store_true", help="grade again what has not changed since the last round")
+    grade.add_argument("--table", action="store_true", help="only the table of what was collected and graded")
+    grade.set_defaults(run=_grade)
     contents = commands.add_parser("list", help="the book's notebooks with unit, engine and run time")
     contents.set_defaults(run=_list)
     return parser
@@ -84,6 +96,18 @@ def _list(_: argparse.Namespace) -> int:
     rows = [(book.UNITS[c.unit], c.name, c.engine_label, book.run_time(c), c.title) for c in book.BOOK]
     _print_table(("unit", "notebook", "engine", "run time", "title"), rows)
     return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    try:
+        from companion.grading import command
+    except ModuleNotFoundError as error:
+        print(
+            f"{error.name} is not installed: grading needs what an instructor has (make, or the extra dev)",
+            file=sys.stderr,
+        )
+        return 2
+    return command.main(options.unit, jobs=options.jobs, everybody=options.everybody, only_table=options.table)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -112,23 +136,9 @@ def _count(number: int, thing: str) -> str:
 
 
 def _jenkins_lint(options: argparse.Namespace) -> int:
-    import jenkinsfile
+    from jenkinsfile.__main__ import main as lint
 
-    code = 0
-    for name in options.file:
-        try:
-            source = jenkinsfile.read(name)
-        except (OSError, UnicodeDecodeError) as error:
-            print(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
-            code = 2
-            continue
-        found = jenkinsfile.check(source)
-        for finding in found:
-            print(f"{name}:{finding}")
-        if not found:
-            print(f"{name}: no faults")
-        code = max(code, bool(found))
-    return code
+    return lint(["--", *options.file])
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

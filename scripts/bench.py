@@ -1,7 +1,9 @@
 """Measure the book on this machine: connect times, each notebook's run time and peak memory, and what the notebooks record.
 
-usage: python scripts/bench.py [NAME ...] [--json FILE]      default: every notebook, .workspace/bench.json
+usage: python scripts/bench.py [NAME ...] [--fresh] [--json FILE]      default: every notebook, .workspace/bench.json
 
+`make test` runs every notebook and notes what that took (.workspace/runs.json): a notebook that has not changed since is not run
+again. It ran beside other tests then; ``--fresh`` runs it alone.
 Figures are printed and written, never judged: a time is not a test.
 """
 
@@ -15,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import runs_noted
 from tqdm import tqdm
 
 from companion import book, engines, measure
@@ -67,6 +70,25 @@ def connect_seconds(name: str) -> float | None:
     return None
 
 
+def known_run(chapter: book.Chapter, runs: Path) -> list[dict]:
+    """The figures that the tests have noted when they ran this very notebook; an empty list when they have not."""
+    try:
+        run = json.loads(runs.read_text())[chapter.name]
+        if run["of"] != runs_noted.fingerprint(NOTEBOOKS / chapter.file):
+            return []
+        return _figures(chapter, run["seconds"], run["peak_mib"], run["recorded"])
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def _figures(chapter: book.Chapter, seconds: float, peak_mib: float, recorded: list[dict]) -> list[dict]:
+    return [
+        {"name": f"{chapter.name}.run_time", "value": seconds, "unit": "s"},
+        {"name": f"{chapter.name}.peak_memory", "value": peak_mib, "unit": "MiB"},
+        *recorded,
+    ]
+
+
 def run_notebook(chapter: book.Chapter) -> list[dict]:
     """Execute one notebook; its run time, the peak memory of all its processes, and what it recorded."""
     path = NOTEBOOKS / chapter.file
@@ -84,15 +106,11 @@ def run_notebook(chapter: book.Chapter) -> list[dict]:
     if process.returncode:
         print(f"{chapter.name} failed: {errors.decode()[-500:]}", file=sys.stderr)
         return []
-    return [
-        {"name": f"{chapter.name}.run_time", "value": seconds, "unit": "s"},
-        {"name": f"{chapter.name}.peak_memory", "value": peak.mib, "unit": "MiB"},
-        *recorded,
-    ]
+    return _figures(chapter, seconds, peak.mib, recorded)
 
 
-def measure_all(names: list[str]) -> list[dict]:
-    """Every figure, as ``{"name", "value", "unit"}``."""
+def measure_all(names: list[str], fresh: bool = False) -> list[dict]:
+    """Every figure, as ``{"name", "value", "unit"}``; ``fresh`` runs also those notebooks whose figures are known."""
     chapters = [book.chapter(name) for name in names] or list(book.BOOK)
     missing = {status.engine for status in engines.probe() if status.mode == "missing"}
     connecting = [] if names else [name for name in _FIRST_ANSWER if name not in missing]
@@ -106,7 +124,8 @@ def measure_all(names: list[str]) -> list[dict]:
         for chapter in chapters:
             bar.set_description(chapter.name)
             if not missing & set(chapter.engines):
-                figures += run_notebook(chapter)
+                known = [] if fresh else known_run(chapter, runs_noted.place())
+                figures += known or run_notebook(chapter)
             bar.update()
     return figures
 
@@ -115,9 +134,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="*", help="a notebook's name, such as dask_audio")
     parser.add_argument("--json", type=Path, default=root() / "bench.json", help="where to write the figures")
+    parser.add_argument(
+        "--fresh", action="store_true", help="run every notebook, also where the tests have noted its figures"
+    )
     options = parser.parse_args(arguments)
     try:
-        figures = measure_all(options.name)
+        figures = measure_all(options.name, options.fresh)
     except KeyError as error:
         parser.error(str(error.args[0]))
     width = max((len(figure["name"]) for figure in figures), default=0)

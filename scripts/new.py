@@ -66,19 +66,26 @@ def answers_file(name: str) -> Path:
 
 def with_chapter(source: str, unit: str, name: str, title: str, unit_title: str | None = None) -> str:
     """The text of ``companion/book.py`` with one more notebook at the end of its unit, and its unit where that is new."""
-    assigned = {node.targets[0].id: node.value for node in ast.parse(source).body if isinstance(node, ast.Assign)}
+    assigned = {ast.unparse(n.targets[0]): n.value for n in ast.parse(source).body if isinstance(n, ast.Assign)}
+    chapters, units = assigned["BOOK"], assigned["UNITS"]
+    assert isinstance(chapters, ast.Tuple) and isinstance(units, ast.Dict)
     lines = source.splitlines(keepends=True)
-    before = [chapter.end_lineno for chapter in assigned["BOOK"].elts if chapter.args[0].value <= unit]
-    place = before[-1] if before else assigned["BOOK"].lineno
+    before = [entry.end_lineno for entry in chapters.elts if _unit(entry) <= unit]
+    place = before[-1] if before else chapters.lineno
     texts = [json.dumps(text, ensure_ascii=False) for text in (unit, name, title, LINE, "Redis")]
     entry = "".join(f"        {text},\n" for text in texts)
-    lines.insert(place, f'    Chapter(\n{entry}        requires=("redis",),\n    ),\n')
-    units = assigned["UNITS"]
-    if unit not in [key.value for key in units.keys]:
-        above = [key.lineno for key in units.keys if key.value < unit]
+    lines.insert(place or 0, f'    Chapter(\n{entry}        requires=("redis",),\n    ),\n')
+    known = {ast.literal_eval(key): key.lineno for key in units.keys if key}
+    if unit not in known:
+        above = [line for key, line in known.items() if key < unit]
         texts = [json.dumps(text, ensure_ascii=False) for text in (unit, unit_title)]
         lines.insert(above[-1] if above else units.lineno, f"    {texts[0]}: {texts[1]},\n")
     return "".join(lines)
+
+
+def _unit(entry: ast.expr) -> str:
+    assert isinstance(entry, ast.Call)
+    return str(ast.literal_eval(entry.args[0]))
 
 
 def filled(file: str, name: str, title: str) -> str:

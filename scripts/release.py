@@ -4,27 +4,11 @@ usage: python scripts/release.py [UNIT ...]      default: every unit
 """
 
 import argparse
-import os
 import shutil
 import sys
-from pathlib import Path
 
-from nbgrader.apps import NbGraderAPI
-from traitlets.config.loader import PyFileConfigLoader
-
-from companion import checkout
 from companion.book import BOOK, UNITS
-
-ROOT = checkout.folder()
-
-
-def grader(root: Path) -> NbGraderAPI:
-    """nbgrader's own interface, configured by the course's ``nbgrader_config.py`` in ``root``."""
-    # nbgrader calls alembic by its bare name, and this environment may not be activated
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-    config.CourseDirectory.root = str(root)
-    return NbGraderAPI(config=config)
+from companion.grading.round import course, grader
 
 
 def main(arguments: list[str]) -> int:
@@ -35,9 +19,10 @@ def main(arguments: list[str]) -> int:
     for unit in chosen:
         if unit not in units:
             parser.error(f"no unit {unit!r}; the book has: {', '.join(units)}")
-    api = grader(ROOT)
+    root = course()
+    api = grader(root)
     for unit in chosen:
-        target = ROOT / "release" / unit
+        target = root / "release" / unit
         shutil.rmtree(target, ignore_errors=True)
         answer = api.generate_assignment(unit)
         if not answer["success"]:

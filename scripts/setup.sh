@@ -31,9 +31,11 @@ make_venv() { # FOLDER PYTHON
 Debian/Ubuntu, as root: apt-get install python3-venv (for another Python than the system's: python$WANTED-venv)"; }
 }
 
-install_uv() { # FOLDER: uv at its locked version and hash, by plain pip
+install_uv() { # FOLDER: uv at its locked version and hash, by plain pip; its wheel is kept, for a folder that is moved
   awk '/^uv==/{on=1} on{print} on&&!/\\$/{exit}' requirements.lock > "$1/uv.lock"
-  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1/uv.lock" ||
+  pip() { "$1/bin/python" -m pip "$2" --quiet --disable-pip-version-check --require-hashes -r "$1/uv.lock" $3; }
+  pip "$1" install "--no-index --find-links .cache/wheels" 2>/dev/null && return
+  pip "$1" download "--dest .cache/wheels" && pip "$1" install "--no-index --find-links .cache/wheels" ||
     fail "uv could not be installed. The first run needs the network (a package registry); later ones don't."
 }
 
@@ -57,7 +59,9 @@ fi
 rm -f .venv/companion.stamp
 [ -x .venv/bin/uv ] || install_uv .venv
 say "installing the locked packages (the first time takes a few minutes)"
-.venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock ||
+# out of .cache alone where it has them all: uv would ask the registry about each package again
+sync() { .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock "$@"; }
+sync --offline 2>/dev/null || sync ||
   fail "the locked packages could not be installed. The first run needs the network; run it again to go on where it stopped."
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --offline --python .venv/bin/python -e . || fail "the package itself could not be installed."
 mkdir -p .venv/share/jupyter/lab/settings

@@ -1,11 +1,14 @@
-"""What the tests share: the notebooks as parameters, and the skip of what needs an engine that is not here."""
+"""What the tests share: the notebooks as parameters, the skip of what needs an engine that is not here, the harness' options."""
 
 import os
+import sys
 
-import nbformat
 import pytest
+import runs_noted
+from harness import choice, order, signals
+from harness.report import Report
 
-from companion import book, engines
+from companion import book, checkout, engines
 
 NOTEBOOKS = book.folder()
 REQUIRE_ENGINES = os.environ.get("COMPANION_REQUIRE_ENGINES") == "1"
@@ -18,15 +21,58 @@ def missing_engines(names: tuple[str, ...]) -> list[str]:
     return [f"{s.engine}: {s.detail}" for s in engines.probe(names) if s.mode == "missing"]
 
 
+def pytest_addoption(parser):
+    choice.add_options(parser)
+
+
+def pytest_configure(config):
+    signals.hear_interrupts()
+    # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    config.pluginmanager.register(Report(config, runs_noted.place()), "harness-report")
+    config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
+
+
+def pytest_collection_modifyitems(items):
+    order.sort(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return order.scheduler(config, log) if config.getoption("dist") == "load" else None
+
+
 def pytest_generate_tests(metafunc):
     """A test that takes ``chapter`` runs once for each notebook of the book."""
     if "chapter" in metafunc.fixturenames:
         metafunc.parametrize("chapter", book.BOOK, ids=lambda chapter: chapter.name)
 
 
+@pytest.fixture(scope="session")
+def exercises(tmp_path_factory):
+    """A notebook's exercises by its chapter; those of one notebook at a time."""
+    from harness.grading import Exercises
+
+    kept = {}
+
+    def of(chapter) -> Exercises:
+        for name in [name for name in kept if name != chapter.name]:
+            kept.pop(name).close()
+        if chapter.name not in kept:
+            kept[chapter.name] = Exercises(chapter, tmp_path_factory.mktemp("exercises") / "workspace")
+        return kept[chapter.name]
+
+    yield of
+    for one in kept.values():
+        one.close()
+
+
 @pytest.fixture
 def notebook(chapter):
     """The stored notebook of ``chapter``."""
+    import nbformat
+
     return nbformat.read(NOTEBOOKS / chapter.file, as_version=4)
 
 

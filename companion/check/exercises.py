@@ -20,7 +20,7 @@ def identity(cell: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def tests_of(subject: Subject, solution: str) -> list:
+def tests_of(subject: Subject, solution: str) -> list[Any]:
     """The test cells that belong to the solution with this grade id: theirs is the same with -test behind it."""
     return [cell for cell in subject.tests if solution and identity(cell).startswith(f"{solution}-test")]
 

@@ -111,21 +111,21 @@ class Subject:
         return cls(notebook, chapter.name, chapter, checkout.folder())
 
     @property
-    def code(self) -> list:
+    def code(self) -> list[Any]:
         """The code cells that hold something, in order: the n-th is ``[n]`` in JupyterLab once all were run."""
         return [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
     @property
-    def own(self) -> list:
+    def own(self) -> list[Any]:
         """The cells that an author wrote (the others follow from the book's list)."""
         return [cell for cell in self.notebook.cells if "generated" not in tags(cell)]
 
     @property
-    def solutions(self) -> list:
+    def solutions(self) -> list[Any]:
         return [cell for cell in self.notebook.cells if nbgrader(cell).get("solution")]
 
     @property
-    def tests(self) -> list:
+    def tests(self) -> list[Any]:
         return [
             cell for cell in self.notebook.cells if nbgrader(cell).get("grade") and not nbgrader(cell).get("solution")
         ]

@@ -28,7 +28,7 @@ def lines_of_code(cell: Any) -> int:
     return sum(bool(line.strip()) and not line.strip().startswith("#") for line in cell.source.splitlines())
 
 
-def told(subject: Subject) -> list:
+def told(subject: Subject) -> list[Any]:
     """The code cells that a reader reads: not those of the exercises."""
     return [cell for cell in subject.code if not nbgrader(cell)]
 

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     # the kernel's Ctrl-C is not for the server
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    _adopt_orphans()
+    adopt_orphans()
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=env)
     try:
         while child.poll() is None and os.getppid() == int(parent):
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         return child.poll() or 0
     finally:
         _stop(child, stop_with)
-        _kill_detached()
+        kill_detached()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -69,13 +69,13 @@ def _stop(child: subprocess.Popen[bytes], stop_with: signal.Signals) -> None:
         return
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """What detaches itself from the command becomes a child of this process, which then finds it. Linux only."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER, of linux/prctl.h
 
 
-def _kill_detached() -> None:
+def kill_detached() -> None:
     """SIGKILL to what the command started in a session of its own."""
     import psutil
 

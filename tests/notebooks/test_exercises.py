@@ -1,22 +1,25 @@
 """Every exercise, with the answers kept in tests/notebooks/answers/: the book's own and other right ones pass, the classic wrong ones
-fail with a useful hint, and so does a blank one."""
+fail with a useful hint, and so does a blank one.
+
+A notebook's answers are graded in one process of their own, on one set-up; it ends with the notebook's last test, and then nothing
+is left of it.
+"""
 
 import importlib.util
-import sys
+import os
 import types
-from multiprocessing import resource_tracker
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
-import nbformat
 import pytest
 from conftest import missing_engines
-from processes import shared_memory
+from harness import chapters, grading
+from processes import shared_memory, until
 
 from companion import book
 
 ANSWERS = Path(__file__).parent / "answers"
 BLANK = "raise NotImplementedError()"
+NOT_DONE = {"NotImplementedError", "NameError", "AssertionError"}
 
 
 def load_answers(chapter) -> types.ModuleType:
@@ -27,122 +30,6 @@ def load_answers(chapter) -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def load_notebook(chapter):
-    return nbformat.read(book.folder() / chapter.file, as_version=4)
-
-
-def setup_sources(notebook) -> list[str]:
-    return [cell.source for cell in notebook.cells if "exercise-setup" in cell.metadata.get("tags", [])]
-
-
-def solutions(notebook) -> dict[str, str]:
-    """Source of each exercise's solution cell by its grade id."""
-    return {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in notebook.cells
-        if cell.metadata.get("nbgrader", {}).get("solution")
-    }
-
-
-def test_sources(notebook, exercise: str) -> list[str]:
-    """Sources of the test cells that belong to an exercise."""
-    return [
-        cell.source
-        for cell in notebook.cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-        and cell.metadata.nbgrader.grade_id.startswith(f"{exercise}-test")
-    ]
-
-
-test_sources.__test__ = False
-
-
-def cases():
-    """(chapter, exercise, label, source or None for the book's own, hint or None when it has to pass)."""
-    for chapter in book.BOOK:
-        if not (book.folder() / chapter.file).is_file():
-            continue  # test_notebooks says so
-        answers = load_answers(chapter)
-        for exercise in solutions(load_notebook(chapter)):
-            yield chapter, exercise, "the book's own", None, None
-            yield chapter, exercise, "blank", BLANK, NotImplementedError
-            for number, source in enumerate(answers.RIGHT.get(exercise, ()), 1):
-                yield chapter, exercise, f"right {number}", source, None
-            for reason, source, hint in answers.WRONG.get(exercise, ()):
-                yield chapter, exercise, reason, source, hint
-
-
-CASES = list(cases())
-
-
-class Runner:
-    """Runs the set-up cells of one notebook once, and each answer in a namespace of its own on top of it."""
-
-    def __init__(self, chapter):
-        self.notebook = load_notebook(chapter)
-        self.setup = types.ModuleType(f"exercise_{chapter.name}")
-        sys.modules[self.setup.__name__] = self.setup
-        for source in setup_sources(self.notebook):
-            exec(source, vars(self.setup))  # noqa: S102  (the project's own cells)
-
-    def grade(self, exercise: str, source: str | None) -> None:
-        """Run an answer and its tests; raises what they raise."""
-        module = types.ModuleType(self.setup.__name__)
-        vars(module).update(vars(self.setup))
-        sys.modules[module.__name__] = module  # functions pickle by the module they were defined in
-        for code in [source or solutions(self.notebook)[exercise], *test_sources(self.notebook, exercise)]:
-            exec(code, vars(module))  # noqa: S102
-
-
-_runners: dict[str, Runner] = {}
-
-
-def runner(chapter) -> Runner:
-    if chapter.name not in _runners:
-        _runners[chapter.name] = Runner(chapter)
-    return _runners[chapter.name]
-
-
-@pytest.fixture(autouse=True)
-def _own_scratch(scratch):
-    pass
-
-
-@pytest.fixture(autouse=True)
-def _no_leaked_shared_memory(monkeypatch):
-    """What a wrong answer forgets to unlink goes with its test: tests that run beside it look for what is left behind."""
-    made, register = set(), resource_tracker.register
-
-    def noted(name, kind):
-        if kind == "shared_memory":
-            made.add(name.lstrip("/"))
-        register(name, kind)
-
-    monkeypatch.setattr(resource_tracker, "register", noted)
-    yield
-    for name in made & shared_memory():
-        block = SharedMemory(name)
-        block.close()
-        block.unlink()
-
-
-@pytest.mark.parametrize(
-    ("where", "exercise", "label", "source", "hint"), CASES, ids=[f"{e}: {label}" for _, e, label, _, _ in CASES]
-)
-def test_answer(where, exercise, label, source, hint):
-    if missing := missing_engines(where.engines):
-        pytest.skip(f"{where.name} needs {missing[0]}")
-    if hint is None:
-        runner(where).grade(exercise, source)
-    elif hint is NotImplementedError:
-        blank = blanked(solutions(runner(where).notebook)[exercise])
-        with pytest.raises((NotImplementedError, NameError, AssertionError)):
-            runner(where).grade(exercise, blank)
-    else:
-        with pytest.raises(AssertionError, match=hint):
-            runner(where).grade(exercise, source)
 
 
 def blanked(solution: str) -> str:
@@ -159,19 +46,136 @@ def blanked(solution: str) -> str:
     return "\n".join(lines)
 
 
+def cases():
+    """(chapter, exercise, label, the answer, the hint of a wrong one or None when it has to pass)."""
+    for chapter in book.BOOK:
+        answers = load_answers(chapter)
+        for exercise, solution in chapters.solutions(chapter).items():
+            yield chapter, exercise, "the book's own", solution, None
+            yield chapter, exercise, "blank", blanked(solution), NotImplementedError
+            for number, source in enumerate(answers.RIGHT.get(exercise, ()), 1):
+                yield chapter, exercise, f"right {number}", source, None
+            for reason, source, hint in answers.WRONG.get(exercise, ()):
+                yield chapter, exercise, reason, source, hint
+
+
+CASES = list(cases())
+
+
+@pytest.mark.parametrize(
+    ("where", "exercise", "label", "source", "hint"), CASES, ids=[f"{e}: {label}" for _, e, label, _, _ in CASES]
+)
+def test_answer(where, exercise, label, source, hint, exercises):
+    if missing := missing_engines(chapters.engines_of(where)):
+        pytest.skip(f"{where.name} needs {missing[0]}")
+    error = exercises(where).grade(exercise, label, source)
+    if hint is None:
+        assert error is None, error["trace"]
+    elif hint is NotImplementedError:
+        assert error and NOT_DONE & set(error["kinds"]), error
+    else:
+        assert grading.fits(error, hint), error["trace"] if error else "full marks for a wrong answer"
+
+
+def test_the_exercises_leave_nothing_behind(chapter, exercises):
+    """The process ends by itself after all those answers: no process, no file outside the scratch folder, no shared memory."""
+    if missing := missing_engines(chapters.engines_of(chapter)):
+        pytest.skip(f"{chapter.name} needs {missing[0]}")
+    exercises(chapter).close()
+
+
 def test_every_exercise_has_right_and_wrong_answers_kept(chapter):
-    exercises, answers = set(solutions(load_notebook(chapter))), load_answers(chapter)
-    assert set(answers.RIGHT) <= exercises and set(answers.WRONG) <= exercises, "an answer to no exercise"
-    for exercise in exercises:
+    names, answers = set(chapters.solutions(chapter)), load_answers(chapter)
+    assert set(answers.RIGHT) <= names and set(answers.WRONG) <= names, "an answer to no exercise"
+    for exercise in names:
         assert answers.RIGHT.get(exercise), f"no other right answer kept for {exercise}"
         assert len(answers.WRONG.get(exercise, ())) >= 2, f"fewer than two wrong answers kept for {exercise}"
 
 
 def test_grade_ids_are_unique_in_the_book():
     ids = [
-        cell.metadata.nbgrader.grade_id
+        chapters.marks(cell)["grade_id"]
         for chapter in book.BOOK
-        for cell in load_notebook(chapter).cells
-        if "nbgrader" in cell.metadata
+        for cell in chapters.cells(chapter)
+        if chapters.marks(cell)
     ]
     assert len(ids) == len(set(ids))
+
+
+# Prove by breaking: what an answer can do to the process that grades it.
+
+
+@pytest.fixture
+def process(tmp_path):
+    """A grading process on a set-up of one line; an answer has five seconds."""
+    made = grading.GradingProcess("book", ["x = 1"], tmp_path, {}, tmp_path / "log", answer_seconds=5)
+    yield made
+    made.kill()
+
+
+def test_each_answer_starts_from_the_setup(process):
+    assert process.ask(["x += 1\nimport sys\nassert x == 2"], "first")["errors"] == [None]
+    assert process.ask(["assert x == 1"], "second")["errors"] == [None]
+
+
+def test_a_round_goes_on_after_a_failure_in_one_namespace(process):
+    """As a kernel does: an answer that a later cell breaks is seen."""
+    cells = ["def f(): return x", "assert f() == 1", "f = None", "assert f() == 1", "x"]
+    errors = process.ask(cells, "all", go_on=True)["errors"]
+    assert [error and error["kinds"][0] for error in errors] == [None, None, None, "TypeError", None]
+
+
+def test_a_hanging_answer_names_itself_and_is_gone(process):
+    with pytest.raises(grading.Hanging, match=r"book, the endless one: no end after 5 s"):
+        process.ask(["while True: pass"], "the endless one")
+    assert not process.alive
+
+
+def test_an_answer_that_ends_the_process_names_itself(process):
+    with pytest.raises(AssertionError, match=r"book, the rude one: ended its process \(7\)"):
+        process.ask(["import os; os._exit(7)"], "the rude one")
+
+
+def test_what_an_answer_raises_is_no_end(process):
+    for source, kind in [("raise SystemExit", "SystemExit"), ("raise KeyboardInterrupt", "KeyboardInterrupt")]:
+        assert process.ask([source], "a raiser")["errors"][0]["kinds"][0] == kind
+    assert process.ask(["assert x == 1"], "the next")["errors"] == [None]
+
+
+def test_shared_memory_that_an_answer_leaks_is_named_and_goes(process):
+    leak = "from multiprocessing.shared_memory import SharedMemory\nblock = SharedMemory(create=True, size=10)"
+    (name,) = process.ask([leak], "the leak")["leaked"]
+    assert name not in shared_memory()
+
+
+def test_a_failing_setup_is_said(tmp_path):
+    with pytest.raises(AssertionError, match=r"the set-up of book failed:[\s\S]*no such thing"):
+        grading.GradingProcess("book", ["raise OSError('no such thing')"], tmp_path, {}, tmp_path / "log")
+
+
+def test_it_dies_with_the_tests(tmp_path):
+    """Also in the middle of an answer, and when the tests are killed."""
+    code = (
+        "import os, sys; from pathlib import Path; from harness.grading import GradingProcess\n"
+        "p = GradingProcess('book', [], Path('.'), {}, Path('log')); print(p.process.pid, flush=True)\n"
+        "p.ask(['while True: pass'], 'the endless one')"
+    )
+    import subprocess
+    import sys
+
+    import psutil
+
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    tests = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True)
+    pid = int(tests.stdout.readline())
+    tests.kill()
+    tests.wait()
+    assert until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 60)
+
+
+def test_a_hint_has_to_fit():
+    right = {"kinds": ["AssertionError", "Exception"], "text": "Mind the sign"}
+    assert grading.fits(right, "the sign|the root")
+    assert not grading.fits(right, "the root")
+    assert not grading.fits({**right, "kinds": ["NameError"]}, "the sign")
+    assert not grading.fits(None, "the sign")

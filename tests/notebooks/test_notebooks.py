@@ -310,6 +310,13 @@ def test_a_notebook_without_a_cell_or_metadata_is_judged_too(tmp_path, capsys):
     assert command.main(["check", str(path)]) in (1, 2)
 
 
+def test_help_says_what_the_exit_codes_mean(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        command.main(["check", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Exit code 0 when there is no fault" in said and "2 when a file is no notebook" in said
+
+
 def test_no_notebook_is_a_usage_error():
     with pytest.raises(SystemExit, match="2"):
         command.main(["check"])

@@ -35,8 +35,8 @@ def marked(mark: dict[str, str]) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether the condition comes true in time."""
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
+    """Whether the condition comes true in time; the time is what a busy machine needs, and nobody waits for it when all is well."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -73,7 +73,7 @@ def assert_dies_with_its_kernel(code: str, sig: signal.Signals) -> None:
     )
     assert kernel.stdout.readline() == b"True\n"
     kernel.send_signal(sig)
-    kernel.wait(20)
+    kernel.wait(120)
     assert_gone(mark)
 
 
@@ -101,4 +101,4 @@ def assert_no_new_shared_memory(before: set[str]) -> None:
     def left() -> set[str]:
         return shared_memory() - before - shared_memory_in_use()
 
-    assert until(lambda: not left(), 60), f"left in /dev/shm: {sorted(left())}"
+    assert until(lambda: not left()), f"left in /dev/shm: {sorted(left())}"

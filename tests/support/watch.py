@@ -13,28 +13,53 @@ _FOLDERS = ("HOME", "TMPDIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 _LIBRARIES = ("HOME/.cache/", "HOME/.config/", "HOME/.local/", "HOME/.keras/")
 
 
+class Watch:
+    """Over processes that are given ``environment``: a home and a temporary folder of their own, a scratch folder, a mark."""
+
+    def __init__(self, scratch: Path):
+        self.scratch = scratch
+        self._mark, self._before = new_mark(), shared_memory()
+        # not pytest's own: Python's listeners live in TMPDIR, and the path of a Unix socket has 108 bytes at most
+        self._root = Path(tempfile.mkdtemp(prefix="w-"))
+        for name in _FOLDERS:
+            (self._root / name).mkdir()
+        folders = {name: str(self._root / name) for name in _FOLDERS}
+        self.environment = {**self._mark, **folders, "COMPANION_WORKSPACE": str(scratch)}
+
+    def check(self) -> None:
+        """Once the processes are said to have ended.
+
+        Raises:
+            AssertionError: something was left; it is named.
+        """
+        assert_gone(self._mark)
+        assert_no_new_shared_memory(self._before)
+        left = [
+            str(p.relative_to(self._root))
+            for name in ("HOME", "TMPDIR")
+            for p in (self._root / name).rglob("*")
+            if p.is_file()
+        ]
+        outside = [p for p in left if not p.startswith(_LIBRARIES)]
+        assert outside == [], f"files outside the scratch folder: {outside}"
+        mine = [p.name for p in self.scratch.iterdir() if p.name.count("-") >= 2] if self.scratch.is_dir() else []
+        assert mine == [], f"scratch folders of a process that is gone: {mine}"
+
+    def remove(self) -> None:
+        """Remove the folders."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+
 @contextmanager
 def watched(scratch: Path) -> Iterator[dict[str, str]]:
-    """The environment for the block's processes: a home and a temporary folder of their own, a scratch folder, a mark.
+    """The environment for the block's processes.
 
     Raises:
         AssertionError: something was left when the block had ended; it is named.
     """
-    mark, before = new_mark(), shared_memory()
-    # not pytest's own: Python's listeners live in TMPDIR, and the path of a Unix socket has 108 bytes at most
-    root = Path(tempfile.mkdtemp(prefix="w-"))
+    watch = Watch(scratch)
     try:
-        for name in _FOLDERS:
-            (root / name).mkdir()
-        yield {**mark, **{name: str(root / name) for name in _FOLDERS}, "COMPANION_WORKSPACE": str(scratch)}
-        assert_gone(mark)
-        assert_no_new_shared_memory(before)
-        left = [
-            str(p.relative_to(root)) for name in ("HOME", "TMPDIR") for p in (root / name).rglob("*") if p.is_file()
-        ]
-        outside = [p for p in left if not p.startswith(_LIBRARIES)]
-        assert outside == [], f"files outside the scratch folder: {outside}"
-        mine = [p.name for p in scratch.iterdir() if p.name.count("-") >= 2] if scratch.is_dir() else []
-        assert mine == [], f"scratch folders of a process that is gone: {mine}"
+        yield watch.environment
+        watch.check()
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        watch.remove()

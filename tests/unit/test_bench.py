@@ -4,6 +4,7 @@ import json
 
 import bench
 import pytest
+import runs_noted
 
 from companion import book
 
@@ -38,6 +39,23 @@ def test_connect_is_measured_in_a_fresh_interpreter(scratch, no_live_engines, mo
     assert bench.connect_seconds("redis") > 0
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     assert bench.connect_seconds("redis") is None
+
+
+def test_what_the_tests_have_noted_is_not_run_again(tmp_path, scratch, monkeypatch):
+    chapter, runs = book.BOOK[0], scratch / "runs.json"
+    scratch.mkdir()
+    noted = {"of": runs_noted.fingerprint(bench.NOTEBOOKS / chapter.file), "seconds": 9.5, "peak_mib": 150}
+    own = {"name": "a.ratio", "value": 2.5, "unit": "x"}
+    runs.write_text(json.dumps({chapter.name: {**noted, "recorded": [own]}}))
+    monkeypatch.setattr(bench, "run_notebook", lambda chapter: [{"name": "run again"}])
+    run_time = {"name": "start_here.run_time", "value": 9.5, "unit": "s"}
+    memory = {"name": "start_here.peak_memory", "value": 150, "unit": "MiB"}
+    assert bench.measure_all([chapter.name]) == [run_time, memory, own]
+    assert bench.measure_all([chapter.name], fresh=True) == [{"name": "run again"}]
+    runs.write_text(json.dumps({chapter.name: {**noted, "of": "an older one"}}))
+    assert bench.measure_all([chapter.name]) == [{"name": "run again"}], "the notebook has changed since"
+    runs.write_text("broken")
+    assert bench.measure_all([chapter.name]) == [{"name": "run again"}]
 
 
 def test_an_unknown_notebook_is_named(capsys):

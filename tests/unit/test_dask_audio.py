@@ -177,14 +177,14 @@ def cluster(tmp_path):
 
     running = [start("scheduler", "--host", host, "--port", port, "--no-dashboard")]
     try:
-        assert until(lambda: answers(address, 0), 30), (tmp_path / "scheduler.log").read_text()
+        assert until(lambda: answers(address, 0)), (tmp_path / "scheduler.log").read_text()
         options = ["--nworkers", "2", "--nthreads", "1", "--memory-limit", "500MiB", "--host", host, "--no-dashboard"]
         running.append(start("worker", address, *options))
         yield address
     finally:
         for process in reversed(running):
             process.terminate()
-            process.wait(20)
+            process.wait(120)
         assert_gone(mark)
 
 

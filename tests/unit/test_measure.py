@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import until
 
 from companion import measure
 from companion.measure import Timing
@@ -77,7 +77,7 @@ def test_peak_memory_sees_a_child():
     with measure.peak_memory(interval=0.02) as peak:
         child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         child.stdout.readline()
-        time.sleep(0.2)  # several samples start after the child said so
+        assert until(lambda: peak.mib > 140), "a sample that starts after the child said so"
         child.communicate("\n")
     assert peak.mib > 140
 

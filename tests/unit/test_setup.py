@@ -1,6 +1,5 @@
 """The set-up script: clear when something is missing, quick when nothing changed, at home in any folder."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -73,16 +72,64 @@ def test_without_a_network_it_says_so(clone, tmp_path):
     assert "The first run needs the network" in done.stderr
 
 
-def test_nothing_changed_means_nothing_done():
-    if not (ROOT / ".venv" / "companion.stamp").exists():
-        pytest.skip("the environment was not made by make env")
-    before = os.stat(ROOT / ".venv" / "companion.stamp").st_mtime_ns
-    done = subprocess.run([str(ROOT / "scripts" / "setup.sh")], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    assert os.stat(ROOT / ".venv" / "companion.stamp").st_mtime_ns == before
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder with its time of change and its size."""
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def made(clone, tmp_path):
+    """The clone after a first set-up, with programs that note their calls in place of Python, pip and uv: never the real environment."""
+    bin_, calls = programs(tmp_path / "made", "chmod", "env"), tmp_path / "calls"
+    note = f'echo "$0 $*" >> "{calls}"'
+    (tmp_path / "uv").write_text(f"#!/bin/sh\n{note}\n")
+    (tmp_path / "uv").chmod(0o755)
+    inner = f'#!/bin/sh\n{note}\ncase "$*" in *"pip install"*) cp "{tmp_path / "uv"}" "{clone}/.venv/bin/uv";; esac\n'
+    (tmp_path / "inner").write_text(inner)
+    (tmp_path / "inner").chmod(0o755)
+    fake(
+        bin_,
+        "python3.12",
+        f'{note}; case "$1" in -c) exit 0;; esac; mkdir -p "$3/bin"; cp "{tmp_path / "inner"}" "$3/bin/python"; '
+        f'echo "VIRTUAL_ENV=$PWD/.venv" > "$3/bin/activate"',
+    )
+    done = setup(clone, bin_)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / ".venv" / "companion.stamp").is_file() and "uv pip sync" in calls.read_text()
+    calls.unlink()
+    return clone, bin_, calls
+
+
+def test_nothing_changed_means_nothing_done(made):
+    clone, bin_, calls = made
+    before = snapshot(clone)
+    done = setup(clone, bin_)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert snapshot(clone) == before and not calls.exists(), "no program was even called"
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "pyproject.toml", "scripts/lab_overrides.json", "scripts/setup.sh"]
+)
+def test_what_changed_is_installed_once(made, name):
+    clone, bin_, calls = made
+    with (clone / name).open("a") as file:
+        file.write("\n")
+    assert setup(clone, bin_).returncode == 0
+    assert "uv pip sync" in calls.read_text()
+    calls.unlink()
+    assert setup(clone, bin_).returncode == 0
+    assert not calls.exists()
+
+
+def test_a_folder_that_was_moved_gets_a_new_one(made, tmp_path):
+    clone, bin_, calls = made
+    moved = clone.rename(tmp_path / "elsewhere")
+    setup(moved, bin_)
+    assert calls.exists(), "set-up went to work"
 
 
 def test_make_help_lists_every_target():
     listed = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "check", "notebooks", "release", "bench", "clean"):
+    for target in ("lab", "test", "check", "drills", "new", "notebooks", "release", "bench", "clean"):
         assert f"make {target} " in listed

@@ -328,10 +328,10 @@ def cluster(tmp_path):
     try:
         host, _, port = address.removeprefix("spark://").partition(":")
         log = start("Master", "--host", host, "--port", port, "--webui-port", "0")
-        assert until(lambda: "I have been elected leader" in log.read_text(), 90), log.read_text()
+        assert until(lambda: "I have been elected leader" in log.read_text()), log.read_text()
         options = ["--host", host, "--webui-port", "0", "--cores", "2", "--memory", "2g"]
         log = start("Worker", *options, "--work-dir", str(tmp_path / "work"), address)
-        assert until(lambda: "Successfully registered with master" in log.read_text(), 90), log.read_text()
+        assert until(lambda: "Successfully registered with master" in log.read_text()), log.read_text()
         yield address
     finally:
         for process in reversed(running):

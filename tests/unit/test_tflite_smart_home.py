@@ -151,12 +151,12 @@ def test_its_data_survive_a_restart_under_the_same_address(tmp_path):
     service = cloud.start(tmp_path)
     assert service.url.startswith("http://127.0.0.1:")
     headers = {"Authorization": f"Bearer {service.token}"}
-    requests.post(f"{service.url}/events", json={"n": 1}, headers={**headers, "Idempotency-Key": "a"}, timeout=5)
+    requests.post(f"{service.url}/events", json={"n": 1}, headers={**headers, "Idempotency-Key": "a"}, timeout=60)
     service.stop()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{service.url}/events", headers=headers, timeout=2)
+        requests.get(f"{service.url}/events", headers=headers, timeout=60)
     again = cloud.start(tmp_path, url=service.url, token=service.token)
-    assert requests.get(f"{again.url}/events", headers=headers, timeout=5).json() == [{"n": 1}]
+    assert requests.get(f"{again.url}/events", headers=headers, timeout=60).json() == [{"n": 1}]
     again.stop()
 
 

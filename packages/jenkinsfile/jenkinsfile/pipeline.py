@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jenkinsfile import groovy, vocabulary
-from jenkinsfile.declarative import check, find_pipeline
-from jenkinsfile.groovy import Call, Literal, text_of
-
-from companion.errors import CompanionError
-
-
-class PipelineError(CompanionError):
-    """The pipeline can't be used as it is; the message says where and why."""
+from jenkinsfile import vocabulary
+from jenkinsfile.declarative import Examined, examine
+from jenkinsfile.declarative.blocks import body_of, name_of
+from jenkinsfile.errors import PipelineError
+from jenkinsfile.groovy import Call, Literal, MapLiteral, Node, text_of, walk
 
 
 @dataclass(frozen=True)
@@ -38,13 +34,9 @@ class Stage:
         """The fixed shell commands of its steps."""
         if self.kind != "steps":
             return ()
-        calls = [
-            node for node in groovy.walk(self.sections["steps"].block) if isinstance(node, Call) and node.name == "sh"
-        ]
-        values = [
-            call.arguments[0].value for call in calls if call.arguments and isinstance(call.arguments[0], Literal)
-        ]
-        return tuple(value for value in values if isinstance(value, str))
+        calls = [call for call in walk(self.sections["steps"].block) if isinstance(call, Call) and call.name == "sh"]
+        scripts = [call.arguments[0] for call in calls if call.arguments]
+        return tuple(s.value for s in scripts if isinstance(s, Literal) and isinstance(s.value, str))
 
 
 @dataclass(frozen=True)
@@ -59,20 +51,35 @@ class Pipeline:
         yield from _walk(self.stages, ())
 
 
-def read_pipeline(source: str) -> Pipeline:
-    """The pipeline of a source; PipelineError with every fault when it has some."""
-    if faults := check(source):
-        raise PipelineError("the pipeline has faults:\n" + "\n".join(f"  line {f.line}: {f.message}" for f in faults))
-    sections = _sections(find_pipeline(groovy.parse(source)))
+def read_pipeline(source: str | Examined) -> Pipeline:
+    """The pipeline of a source, or of one that is examined already; PipelineError with every fault when it has some."""
+    examined = examine(source) if isinstance(source, str) else source
+    if examined.findings or examined.pipeline is None:
+        faults = "\n".join(f"  line {fault.line}: {fault.message}" for fault in examined.findings)
+        raise PipelineError(f"the pipeline has faults:\n{faults}")
+    sections = _sections(examined.pipeline)
     return Pipeline(sections, _stages(sections["stages"]))
 
 
+def calls_in(section: Call | None) -> list[Call]:
+    """The calls in a section's block: its steps, stages, conditions; none where there is no section."""
+    return [statement for statement in body_of(section) if isinstance(statement, Call)]
+
+
+def named_arguments(call: Call) -> dict[str, Node]:
+    """The values of a call's named arguments by name."""
+    first = call.arguments[0] if call.arguments else None
+    if not (isinstance(first, MapLiteral) and first.named):
+        return {}
+    return {name: value for key, value in first.entries if (name := text_of(key)) is not None}
+
+
 def _sections(call: Call) -> dict[str, Call]:
-    return {section.name: section for section in call.block.body}
+    return {name_of(section): section for section in calls_in(call)}
 
 
 def _stages(call: Call) -> tuple[Stage, ...]:
-    return tuple(_stage(statement) for statement in call.block.body)
+    return tuple(map(_stage, calls_in(call)))
 
 
 def _stage(call: Call) -> Stage:
@@ -82,7 +89,7 @@ def _stage(call: Call) -> Stage:
     if kind == "matrix":
         holder = _sections(holder)["stages"]
     children = _stages(holder) if kind != "steps" else ()
-    return Stage(text_of(call.arguments[0]), call.line, kind, sections, children)
+    return Stage(text_of(call.arguments[0]) or "", call.line, kind, sections, children)
 
 
 def _walk(stages: tuple[Stage, ...], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Stage]]:
@@ -93,7 +100,8 @@ def _walk(stages: tuple[Stage, ...], path: tuple[str, ...]) -> Iterator[tuple[tu
 
 def mermaid(pipeline: Pipeline) -> str:
     """A flow chart of the stages; what runs at the same time stands side by side in a frame."""
-    lines, numbers = ["flowchart LR"], {}
+    lines = ["flowchart LR"]
+    numbers: dict[int, int] = {}
 
     def node(stage: Stage, indent: str) -> tuple[list[str], list[str]]:
         """Write a stage; returns the boxes that an arrow to it, and from it, has to touch."""
@@ -112,7 +120,8 @@ def mermaid(pipeline: Pipeline) -> str:
         return first, last
 
     def chain(stages: tuple[Stage, ...], indent: str) -> tuple[list[str], list[str]]:
-        first, last = [], []
+        first: list[str] = []
+        last: list[str] = []
         for stage in stages:
             begin, end = node(stage, indent)
             if last:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Any
+
+from jenkinsfile.errors import GroovySyntaxError
 
 _KEYWORDS = (
     "as assert boolean break byte case catch char class const continue def default do double else enum extends false final "
@@ -25,17 +28,12 @@ _NUMBER = re.compile(
     r"|\d+(?:_+\d+)*(?:\.\d+(?:_+\d+)*)?(?:[eE][+-]?\d+)?[gGlLiIfFdD]?"
 )
 _BLANK = re.compile(r"[ \t\f\r]+|\\\r?\n")
+#: what is no part of any quote, escape or interpolation, and can be read at one go
+_PLAIN = re.compile(r"[^\\$'\"/\n]+")
+_CODED = re.compile(r"\\u+([0-9a-fA-F]{4})|\\([0-3]?[0-7]{1,2})|\\\r\n")
 _INTERPOLATED_PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\", "$": "$", "\n": ""}
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
-
-
-class GroovySyntaxError(Exception):
-    """The source is not Groovy; ``line`` and ``column`` (from 1) say where."""
-
-    def __init__(self, message: str, line: int, column: int):
-        super().__init__(message)
-        self.message, self.line, self.column = message, line, column
 
 
 @dataclass(slots=True)
@@ -56,20 +54,20 @@ class Token:
     column: int
     start: int
     end: int
-    value: object = field(default=None)
+    value: Any = field(default=None)
 
     def is_op(self, *texts: str) -> bool:
+        """Whether this is one of these operators."""
         return self.kind == "op" and self.text in texts
 
     def is_word(self, *texts: str) -> bool:
+        """Whether this is one of these words, keywords among them; any word when none is given."""
         return self.kind in ("word", "keyword") and (not texts or self.text in texts)
 
 
 def tokenize(source: str) -> list[Token]:
     """All tokens of a source, the last one of kind ``end``; GroovySyntaxError where there is none to be found."""
-    lexer = _Lexer(source)
-    tokens = lexer.run(inside=None)
-    return tokens
+    return _Lexer(source).run(inside=None)
 
 
 class _Lexer:
@@ -86,7 +84,7 @@ class _Lexer:
     def error(self, message: str, offset: int) -> GroovySyntaxError:
         return GroovySyntaxError(message, *self.place(offset))
 
-    def token(self, kind: str, start: int, value: object = None) -> Token:
+    def token(self, kind: str, start: int, value: Any = None) -> Token:
         return Token(kind, self.source[start : self.at], *self.place(start), start, self.at, value)
 
     def run(self, inside: int | None) -> list[Token]:
@@ -189,25 +187,27 @@ class _Lexer:
         return self.token("gstring", start, [part for part in parts if part != ""])
 
     def string_piece(self, quote: str, parts: list[str | list[Token]]) -> None:
-        """Read one character, escape or interpolation of a string."""
+        """Read some plain characters, one escape or one interpolation of a string."""
         char, after = self.source[self.at], self.source[self.at + 1 : self.at + 2]
         if char == "\\" and quote != "$/":
-            parts[-1] += self.escape(quote, after)
+            _extend(parts, self.escape(quote, after))
         elif quote == "$/" and char == "$" and after in ("$", "/"):
-            parts[-1] += after
+            _extend(parts, after)
             self.at += 2
         elif char == "$" and "'" not in quote:
             self.interpolation(quote, after, parts)
         else:
-            parts[-1] += char
-            self.at += 1
+            plain = _PLAIN.match(self.source, self.at)
+            text = plain[0] if plain else char
+            _extend(parts, text)
+            self.at += len(text)
 
     def escape(self, quote: str, after: str) -> str:
         start = self.at
         if quote == "/":  # only the slash itself is escaped
             self.at += 2 if after == "/" else 1
             return "/" if after == "/" else "\\"
-        if match := re.compile(r"\\u+([0-9a-fA-F]{4})|\\([0-3]?[0-7]{1,2})|\\\r\n").match(self.source, start):
+        if match := _CODED.match(self.source, start):
             self.at = match.end()
             return chr(int(match[1], 16)) if match[1] else chr(int(match[2], 8)) if match[2] else ""
         if after not in _ESCAPES:
@@ -226,7 +226,7 @@ class _Lexer:
             inner = self.path_tokens(match[0])
             parts += [inner, ""]
         elif quote in ("/", "$/"):
-            parts[-1] += "$"
+            _extend(parts, "$")
             self.at += 1
         else:
             raise self.error(
@@ -245,6 +245,13 @@ class _Lexer:
             tokens.append(self.token("word", start))
         tokens.append(Token("end", "", *self.place(self.at), self.at, self.at))
         return tokens
+
+
+def _extend(parts: list[str | list[Token]], text: str) -> None:
+    """Add to the text that ends the parts of a string."""
+    last = parts[-1]
+    assert isinstance(last, str)
+    parts[-1] = last + text
 
 
 def _begins_an_operand(previous: Token | None) -> bool:

@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 
-import jenkinsfile
 import pytest
 from jenkinsfile import pipeline, runner
-from jenkinsfile.pipeline import PipelineError
-from processes import assert_gone, interruptible, new_mark
+from jenkinsfile.errors import PipelineError
+from leftovers import assert_gone, interruptible, new_mark
 
 
 def file(stages: str, before: str = "", after: str = "") -> str:
@@ -184,13 +183,3 @@ def test_the_drawing_has_every_stage_and_what_runs_together_side_by_side():
     assert '["#quot;y#quot;"]' in drawn
     assert "s1 --> s3 & s4" in drawn
     assert "s3 & s4 --> s5" in drawn
-
-
-def test_every_command_of_our_pipeline_is_a_make_target():
-    root = pipeline.__file__.rsplit("/packages/", 1)[0]
-    source = jenkinsfile.read(f"{root}/jenkins/Jenkinsfile")
-    with open(f"{root}/Makefile", encoding="utf-8") as lines:
-        targets = {line.partition(":")[0] for line in lines if ":" in line and not line.startswith(("\t", "#"))}
-    commands = [command for _, found in pipeline.read_pipeline(source).walk() for command in found.commands]
-    assert len(commands) >= 9
-    assert all(command.split()[0] == "make" and command.split()[1] in targets for command in commands)

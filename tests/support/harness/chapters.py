@@ -1,0 +1,66 @@
+"""What the harness asks of the book's entries, and of the notebooks' files as plain JSON (reading them costs a hundredth of a second)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from companion import book, checkout
+from companion.book import Chapter
+
+NOTEBOOKS = checkout.folder("notebooks")
+
+
+def engines_of(chapter: Chapter) -> tuple[str, ...]:
+    """Engine modules without which the notebook can't run."""
+    return tuple(getattr(chapter, "engines", None) or getattr(chapter, "requires", ()))
+
+
+@cache
+def cells(chapter: Chapter) -> tuple[dict, ...]:
+    """The notebook's cells, each with ``cell_type``, ``source`` as one text, ``metadata``; none where there is no file yet."""
+    path = NOTEBOOKS / chapter.file
+    if not path.is_file():
+        return ()
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return tuple({**cell, "source": "".join(cell["source"])} for cell in found)
+
+
+def code(chapter: Chapter) -> list[dict]:
+    """Its code cells that hold something."""
+    return [cell for cell in cells(chapter) if cell["cell_type"] == "code" and cell["source"].strip()]
+
+
+def marks(cell: dict) -> dict:
+    """What nbgrader knows about a cell; an empty dictionary for a cell that is none of its own."""
+    return cell["metadata"].get("nbgrader", {})
+
+
+def seconds(chapter: Chapter) -> int:
+    """How long the notebook took when its outputs were made; a minute where nobody has noted it."""
+    stored = book.run_time(chapter)
+    return int(stored.split()[0]) if stored != "-" else 60
+
+
+def taught(chapter: Chapter) -> list[str]:
+    """Sources of the taught code cells: those before and between the exercises."""
+    return [cell["source"] for cell in code(chapter) if not marks(cell)]
+
+
+def setup(chapter: Chapter) -> list[str]:
+    """Sources of the cells that the exercises stand on."""
+    return [cell["source"] for cell in cells(chapter) if "exercise-setup" in cell["metadata"].get("tags", [])]
+
+
+def solutions(chapter: Chapter) -> dict[str, str]:
+    """Source of each exercise's solution cell by its grade id."""
+    return {marks(cell)["grade_id"]: cell["source"] for cell in cells(chapter) if marks(cell).get("solution")}
+
+
+def tests(chapter: Chapter, exercise: str) -> list[str]:
+    """Sources of the test cells that belong to an exercise."""
+    return [
+        cell["source"]
+        for cell in cells(chapter)
+        if marks(cell).get("grade") and marks(cell)["grade_id"].startswith(f"{exercise}-test")
+    ]

@@ -1,0 +1,49 @@
+"""A pytest plugin for runs with nbval: ends a kernel as Jupyter does, by asking it to, and measures what the kernel takes.
+
+nbval kills the kernel and its whole process group. Then nothing that a kernel does at its end happens, and a test of what it
+leaves behind would test the kill.
+
+The variable FIGURES names the file that takes the figures: seconds from the first cell to the last, and the peak memory of the
+kernel and of all that it has started.
+"""
+
+import json
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from nbval.kernel import RunningKernel
+
+FIGURES = "COMPANION_TEST_FIGURES"
+#: seconds between two looks at the memory: looking at a process with many pages is no small work
+_INTERVAL = 1.0
+_PATIENCE_SECONDS = 120
+_start = RunningKernel.__init__
+
+
+def _watched_start(self: RunningKernel, *args, **kwargs) -> None:
+    _start(self, *args, **kwargs)
+    self.ending = ExitStack()
+    if path := os.environ.get(FIGURES):
+        from companion import measure
+
+        peak = self.ending.enter_context(measure.peak_memory(self.km.provisioner.pid, _INTERVAL))
+        begun = time.perf_counter()
+        self.ending.callback(lambda: _write(Path(path), time.perf_counter() - begun, peak.mib))
+
+
+def _write(path: Path, seconds: float, peak_mib: float) -> None:
+    path.write_text(json.dumps({"seconds": round(seconds, 1), "peak_mib": round(peak_mib)}))
+
+
+def _stop(self: RunningKernel) -> None:
+    self.ending.close()
+    self.kc.stop_channels()
+    self.km.shutdown_wait_time = _PATIENCE_SECONDS
+    self.km.shutdown_kernel()
+    del self.km
+
+
+RunningKernel.__init__ = _watched_start
+RunningKernel.stop = _stop
