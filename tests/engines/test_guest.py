@@ -323,13 +323,12 @@ def test_a_user_with_few_rights_is_told(readers_store, monkeypatch):
 # AWS
 
 
-@pytest.fixture
-def readers_account(no_live_engines, scratch):
+@pytest.fixture(scope="module")
+def readers_account(tmp_path_factory):
     """A stand-in for AWS of "the reader's", in a process of its own, with stacks, groups and templates of the project's words."""
     port = _server.free_port()
-    scratch.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = _server.Server(command, log=scratch / "moto.log")
+    server = _server.Server(command, log=tmp_path_factory.mktemp("moto") / "log")
     url = f"http://127.0.0.1:{port}"
     try:
         server.wait_until(lambda: _server.answers(url, 0), "moto", timeout=120)
@@ -398,7 +397,9 @@ def account_dump(session, url: str) -> dict:
     [("boto3_autoscaling", "16-28"), ("cloudformation_autoscaling", "5-9,19-25")],
     ids=["boto3_autoscaling", "cloudformation_autoscaling"],
 )
-def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(readers_account, name, chosen, ending):
+def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(
+    readers_account, scratch, no_live_engines, name, chosen, ending
+):
     """The cells that make a group, a stack; none of those that clean up."""
     session, url = readers_account
     before = account_dump(session, url)
@@ -586,6 +587,18 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
     container.reload()
     volume.reload()
     assert all(before[kind] <= engine_dump(client)[kind] for kind in before)
+
+
+def test_a_release_does_not_take_the_place_of_somebody_elses(readers_engine):
+    client, *_, mine = readers_engine
+    labels = {"com.docker.compose.project": "companion-staging", "com.docker.compose.project.working_dir": "/elsewhere"}
+    base = f"companion-guest-{this_run.TAG}:base"
+    container = client.containers.create(base, ["/file"], labels={**mine["labels"], **labels})
+    environment = {**os.environ, "TARGET": "docker"}
+    script = [sys.executable, str(checkout.folder("scripts") / "deploy.py"), "down"]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert done.returncode == 3 and "companion-staging was not started from here" in done.stderr
+    container.reload()
 
 
 # Dask
