@@ -323,13 +323,12 @@ def test_a_user_with_few_rights_is_told(readers_store, monkeypatch):
 # AWS
 
 
-@pytest.fixture
-def readers_account(no_live_engines, scratch):
+@pytest.fixture(scope="module")
+def readers_account(tmp_path_factory):
     """A stand-in for AWS of "the reader's", in a process of its own, with stacks, groups and templates of the project's words."""
     port = _server.free_port()
-    scratch.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = _server.Server(command, log=scratch / "moto.log")
+    server = _server.Server(command, log=tmp_path_factory.mktemp("moto") / "log")
     url = f"http://127.0.0.1:{port}"
     try:
         server.wait_until(lambda: _server.answers(url, 0), "moto", timeout=120)
@@ -398,7 +397,9 @@ def account_dump(session, url: str) -> dict:
     [("boto3_autoscaling", "16-28"), ("cloudformation_autoscaling", "5-9,19-25")],
     ids=["boto3_autoscaling", "cloudformation_autoscaling"],
 )
-def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(readers_account, name, chosen, ending):
+def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(
+    readers_account, scratch, no_live_engines, name, chosen, ending
+):
     """The cells that make a group, a stack; none of those that clean up."""
     session, url = readers_account
     before = account_dump(session, url)
@@ -496,7 +497,7 @@ def readers_engine(docker_client, tmp_path):
     (tmp_path / "context").mkdir()
     (tmp_path / "context" / "Dockerfile").write_text(f"FROM {name}:base\nENV A=1\nENV B=2\n")
     mine = {"labels": {"theirs": name}}
-    untagged, _ = docker_client.images.build(path=str(tmp_path / "context"))
+    untagged, _ = docker_client.images.build(path=str(tmp_path / "context"), rm=True, forcerm=True)
     docker_client.containers.create(f"{name}:base", ["/file"], name="model_server-" + name, **mine)
     docker_client.networks.create("companion-" + name, **mine)
     docker_client.volumes.create("companion-" + name, **mine)
@@ -525,8 +526,9 @@ BUILD = """
 import os, signal, sys
 from companion.engines import docker
 client, labels = docker.connect(), docker.labels()
-image, _ = client.images.build(path=sys.argv[1], labels=labels)
-layer, _ = client.images.build(path=sys.argv[1], dockerfile="More", labels=labels)
+options = {"path": sys.argv[1], "labels": labels, "rm": True, "forcerm": True}
+image, _ = client.images.build(**options)
+layer, _ = client.images.build(dockerfile="More", **options)
 client.containers.create(image, ["/file"], labels=labels)
 print(labels[docker.SESSION], image.id, layer.id, layer.attrs["Parent"], flush=True)
 """
@@ -585,6 +587,18 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
     container.reload()
     volume.reload()
     assert all(before[kind] <= engine_dump(client)[kind] for kind in before)
+
+
+def test_a_release_does_not_take_the_place_of_somebody_elses(readers_engine):
+    client, *_, mine = readers_engine
+    labels = {"com.docker.compose.project": "companion-staging", "com.docker.compose.project.working_dir": "/elsewhere"}
+    base = f"companion-guest-{this_run.TAG}:base"
+    container = client.containers.create(base, ["/file"], labels={**mine["labels"], **labels})
+    environment = {**os.environ, "TARGET": "docker"}
+    script = [sys.executable, str(checkout.folder("scripts") / "deploy.py"), "down"]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert done.returncode == 3 and "companion-staging was not started from here" in done.stderr
+    container.reload()
 
 
 # Dask
