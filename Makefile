@@ -14,7 +14,7 @@ ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help env lab test check notebooks new navigation release bench lock clean models cluster cluster-down
-.PHONY: lint unit compare scan images staging smoke promote rollback
+.PHONY: lint unit compare mutants scan images staging smoke promote rollback
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME
 
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
+
+mutants: env  ## change each reference solution of a notebook in one place at a time; list what gets full marks (NAME=kubernetes_hpa)
+	@$(PYTHON) scripts/mutants.py $(NAME) $(MUTANTS)
 
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
