@@ -55,6 +55,9 @@ new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
 
+mutants: env  ## change each reference solution of a notebook in one place at a time; list what gets full marks (NAME=kubernetes_hpa)
+	@$(PYTHON) scripts/mutants.py $(NAME) $(MUTANTS)
+
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
 
