@@ -46,6 +46,8 @@ _ROOMS = (
     "docker/",
     "packages/",
 )
+#: the harness' own tests name notebooks as examples
+_ITS_OWN = ("tests/unit/test_harness.py", "tests/unit/test_selection.py")
 _ANSWERS = "tests/notebooks/answers/"
 
 
@@ -118,7 +120,7 @@ def about(names: list[str], project: Project) -> Selection:
         chosen.notebooks[name] = "asked for"
         own = own_modules(entry, project)
         for path in tests_of(project):
-            if path.startswith(_PER_NOTEBOOK):
+            if path.startswith(_PER_NOTEBOOK) or path in _ITS_OWN:
                 continue
             if name in project.uses(path).texts or path.rpartition("/")[2] == f"test_{name}.py":
                 chosen.files.setdefault(path, f"names {name}")
