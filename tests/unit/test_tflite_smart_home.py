@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_is_said(tmp_path):
 
 def test_it_dies_with_a_killed_kernel(tmp_path):
     mark = new_mark()
-    code = f"from pathlib import Path; from companion.simulate import cloud; c = cloud.start(Path({str(tmp_path)!r})); print(c.url, flush=True); import time; time.sleep(60)"
+    code = f"from pathlib import Path; from companion.labs.edge import cloud; c = cloud.start(Path({str(tmp_path)!r})); print(c.url, flush=True); import time; time.sleep(60)"
     kernel = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, **mark}
     )
