@@ -38,6 +38,11 @@ _SETTINGS = {
     "appendfsync": "everysec",
     "aof-load-truncated": "no",  # a file that breaks off is told, not cut
     "always-show-logo": "no",
+    # as in Redis: memory of what is removed is free at once. Valkey leaves that to a thread, and until it is done a full
+    # server refuses writes, or evicts more than it has to
+    **dict.fromkeys(
+        (f"lazyfree-lazy-{what}" for what in ("eviction", "expire", "server-del", "user-del", "user-flush")), "no"
+    ),
 }
 #: what connect() sets, and what would open the server to others, in Redis' words and in Valkey's
 _OWN = (
