@@ -32,10 +32,8 @@ lab: env  ## make the environment, check the engines, open JupyterLab on the sta
 # all of it, or everything about some notebooks, or what a change can touch
 CHOICE = $(if $(strip $(NAME)),--about "$(strip $(NAME))") $(if $(strip $(CHANGED)),--changed "$(strip $(CHANGED))")
 
-test: env  ## everything CI checks; for some notebooks (NAME="dask_audio ..."), or what a change can touch (CHANGED=origin/main)
+test: env lint  ## everything CI checks; for some notebooks (NAME="dask_audio ..."), or what a change can touch (CHANGED=origin/main)
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
 	@$(PYTEST) -n $(WORKERS) -rs --durations=15 $(CHOICE)
 
 check: env lint  ## the fast subset: lint, and the tests that run no notebook
@@ -54,6 +52,9 @@ new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME
 
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
+
+mutants: env  ## change each reference solution of a notebook in one place at a time; list what gets full marks (NAME=kubernetes_hpa)
+	@$(PYTHON) scripts/mutants.py $(NAME) $(MUTANTS)
 
 release: env  ## the student version of every unit in release/ (UNIT=01-distributed-computing for one)
 	@$(PYTHON) scripts/release.py $(UNIT)
@@ -76,9 +77,10 @@ TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
 
-lint:  ## a pipeline's stage: style and errors of every source and notebook (LINT="companion ..." for some)
+lint:  ## a pipeline's stage: style, errors and types of every source and notebook (LINT="companion ..." for the style of some)
 	@$(PYTHON) -m ruff check $(LINT)
 	@$(PYTHON) -m ruff format --check $(LINT)
+	@$(if $(filter .,$(LINT)),$(PYTHON) -m mypy)
 
 unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/unit/test_draw.py ..." for some)
 	@$(PYTEST) -n $(WORKERS) -m "not slow" -q $(JUNIT) $(TESTS)

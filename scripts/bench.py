@@ -20,10 +20,10 @@ from pathlib import Path
 import runs_noted
 from tqdm import tqdm
 
-from companion import book, engines, measure
+from companion import book, checkout, engines, measure
 from companion.workspace import root
 
-NOTEBOOKS = book.folder()
+NOTEBOOKS = checkout.folder("notebooks")
 #: from connect() to the first answer, each in a process of its own; {} is what the engine's first answer takes
 _FIRST_ANSWER = {
     "dask": "client = engine.connect(); client.submit(sum, [1, 2]).result()",

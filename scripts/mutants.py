@@ -63,7 +63,7 @@ def find(name: str) -> Path:
     files = {chapter.name: chapter.file for chapter in book.BOOK}
     if name not in files:
         raise WrongCall(f"there is no notebook {name!r}; there are: {', '.join(files)}")
-    return book.folder() / files[name]
+    return checkout.folder("notebooks") / files[name]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -74,7 +74,7 @@ def with_chapter(source: str, unit: str, name: str, title: str, unit_title: str 
     place = before[-1] if before else chapters.lineno
     texts = [json.dumps(text, ensure_ascii=False) for text in (unit, name, title, LINE, "Redis")]
     entry = "".join(f"        {text},\n" for text in texts)
-    lines.insert(place or 0, f'    Chapter(\n{entry}        requires=("redis",),\n    ),\n')
+    lines.insert(place or 0, f'    Chapter(\n{entry}        engines=("redis",),\n    ),\n')
     known = {ast.literal_eval(key): key.lineno for key in units.keys if key}
     if unit not in known:
         above = [line for key, line in known.items() if key < unit]

@@ -247,7 +247,7 @@ def exceptions(path: Path | None = None) -> dict[tuple[str, str, str], str]:
     Raises:
         ValueError: one has no reason.
     """
-    path = path or checkout.folder() / EXCEPTIONS
+    path = path if path is not None else checkout.folder() / EXCEPTIONS
     kept = {}
     for notebook, entries in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
         for entry in entries:
@@ -271,7 +271,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         paths = [
-            Path(name) if name.endswith(".ipynb") else book.folder() / book.chapter(name).file
+            Path(name) if name.endswith(".ipynb") else checkout.folder("notebooks") / book.chapter(name).file
             for name in options.name or [chapter.name for chapter in book.BOOK]
         ]
         read = {path: json.loads(path.read_text(encoding="utf-8")) for path in paths}

@@ -182,8 +182,21 @@ class Containers:
             if self.run("docker", "image", "inspect", self.image(service, tag), quiet=True, check=False):
                 raise Missing(f"there is no image {self.image(service, tag)}: run `make images` first")
 
+    def refuse_others(self, where: str) -> None:
+        """Raise Missing when the compose project of that name is another checkout's, or somebody's own."""
+        of_project = f"label=com.docker.compose.project=companion-{where}"
+        place = '{{.Name}} {{index .Config.Labels "com.docker.compose.project.working_dir"}}'
+        for container in self.read("docker", "ps", "-aq", "--filter", of_project).split():
+            name, _, folder = self.read("docker", "inspect", "-f", place, container).partition(" ")
+            if Path(folder) != CHECKOUT / "jenkins":
+                raise Missing(
+                    f"the compose project companion-{where} was not started from here ({name.lstrip('/')} is of it): "
+                    "nothing was done. End it where it belongs, or use another engine (DOCKER_HOST)."
+                )
+
     def up(self, where: str, tag: str) -> None:
         self.require(tag)
+        self.refuse_others(where)
         command, env = self.compose(where, tag)
         self.run(*command, "up", "-d", "--remove-orphans", *SERVICES, env=env)
 
@@ -219,5 +232,6 @@ class Containers:
         yield url, json.loads(self.read("docker", "exec", container, "python", "-c", script))
 
     def down(self, where: str) -> None:
+        self.refuse_others(where)
         command, env = self.compose(where, "none")
         self.run(*command, "down", "--remove-orphans", env=env)

@@ -6,6 +6,8 @@ Whatever carries a session's labels is removed when the notebook's process ends,
 from __future__ import annotations
 
 import atexit
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +31,8 @@ GET_DOCKER = (
 )
 PUBLIC_BASE, LOCAL_BASE = "python:3.12-slim", "companion/base:3.12"
 SESSION = "companion.session"
+#: by session, the images that were there before it
+_there: dict[str, set[str]] = {}
 
 
 def _sdk() -> Any:
@@ -129,6 +133,7 @@ def labels() -> dict[str, str]:
     Give them as ``labels=`` to builds, containers, networks and volumes. ``sweep(labels)`` removes early.
     """
     session = uuid.uuid4().hex[:12]
+    _there[session] = _images()
     sweeper = subprocess.Popen(
         [sys.executable, "-m", "companion.engines.docker", str(os.getpid()), session],
         stdin=subprocess.PIPE,
@@ -136,6 +141,9 @@ def labels() -> dict[str, str]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    if sweeper.stdin is not None:
+        sweeper.stdin.write(json.dumps(sorted(_there[session])).encode() + b"\n")
+        sweeper.stdin.flush()
 
     def finish() -> None:
         if sweeper.stdin is not None:
@@ -146,8 +154,22 @@ def labels() -> dict[str, str]:
     return {SESSION: session}
 
 
+def _images() -> set[str]:
+    """The ids of all images, also of those without a name; none when there is no engine."""
+    try:
+        client = connect()
+    except EngineUnavailable:
+        return set()
+    try:
+        return {str(image["Id"]) for image in client.api.images(all=True)}
+    finally:
+        client.close()
+
+
 def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
-    """Remove all containers, images, networks and volumes that carry a session's labels."""
+    """Remove all containers, images, networks and volumes that carry a session's labels, and the layers beneath its images
+    that were not there before it. What was there stays, also an image without a name that ours were built on.
+    """
     docker = _sdk()
 
     own = client is None
@@ -170,25 +192,39 @@ def sweep(labels: dict[str, str], client: DockerClient | None = None) -> None:
     for _ in range(5):
         images = client.images.list(filters=chosen)
         for image in images:
-            try:
-                client.images.remove(image.id, force=True)
-            except docker.errors.APIError:
-                continue
+            _remove_image(client, image.id, image.attrs.get("Parent", ""), _there.get(labels[SESSION]))
         if not images:
             break
     if own:
         client.close()
 
 
+def _remove_image(client: DockerClient, image: str, parent: str, there: set[str] | None) -> None:
+    """Remove an image of ours and then, from the top, the nameless layers that its build made and nobody else uses.
+
+    The engine would remove nameless layers by itself, and with them an image that the reader has built without a tag.
+    """
+    docker = _sdk()
+    with contextlib.suppress(docker.errors.APIError):  # others of ours were built on it: a later round
+        client.images.remove(image, force=True, noprune=True)
+        while parent and there is not None and parent not in there:
+            layer = client.images.get(parent)
+            if layer.tags:
+                break
+            client.images.remove(layer.id, noprune=True)  # refused where another image or a container uses it
+            parent = layer.attrs.get("Parent", "")
+
+
 def _watch(parent: int, session: str) -> None:
     """Wait until the notebook's process is gone, then sweep; again shortly after, for what the engine was just making."""
-    import contextlib
     import select
     import signal
     import time
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
+    if line := sys.stdin.readline():
+        _there[session] = set(json.loads(line))
     while os.getppid() == parent and not select.select([sys.stdin], [], [], 0.3)[0]:
         pass
     for pause in (0.0, 1.5):

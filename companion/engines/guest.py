@@ -285,12 +285,12 @@ def _unlink(client: Redis, begin: str) -> None:
 def _remove_what_runs_left(client: Redis) -> None:
     """Remove the keys of runs that were killed together with their caretaker."""
     for field, said in client.hgetall(_RUNS).items():
-        begin, found = field.decode() if isinstance(field, bytes) else field, None
+        begin = field.decode() if isinstance(field, bytes) else field
         with contextlib.suppress(ValueError):
             found = json.loads(said)
-        # a mark that names other keys than its own run's is nobody's
-        if this_run.is_over(found) and re.fullmatch(rf"companion:\w+:{re.escape(found['companion'])}:", begin):
-            _unlink(client, begin)
+            # a mark that names other keys than its own run's is nobody's
+            if this_run.is_over(found) and re.fullmatch(rf"companion:\w+:{re.escape(found['companion'])}:", begin):
+                _unlink(client, begin)
 
 
 # Prometheus

@@ -148,7 +148,7 @@ def _create(place: Path) -> str:
         (place / "data").mkdir(mode=0o700)
         keep.touch(mode=0o600)
         keep.write_text(secret)
-    _hand_over(place, place / "data", keep)
+    _chown_to_nobody(place, place / "data", keep)
     command = [_binary("initdb"), "-D", str(place / "data"), "-U", OWNER, f"--pwfile={keep}", "--auth=scram-sha-256"]
     command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale"]
     done = subprocess.run(
@@ -276,7 +276,7 @@ def _as_nobody(place: Path, command: list[str]) -> list[str]:
     ]
 
 
-def _hand_over(*paths: Path) -> None:
+def _chown_to_nobody(*paths: Path) -> None:
     """Give files that root made to ``nobody``."""
     if os.geteuid() == 0:
         for path in paths:

@@ -210,8 +210,8 @@ def _look_into(place: Path, append_only: bool) -> bool:
     snapshot, older, log = (place / name for name in _FILES.values())
     ours = {"lock", "password", "redis.conf", "redis.log", "redis.pid"}
     if not any(path.exists() for path in (snapshot, older, log)):
-        if strangers := sorted(path.name for path in place.iterdir() if path.name not in ours):
-            raise EngineUnavailable(f"{place} holds no Redis data, but {strangers[0]!r}. Choose an empty folder.")
+        if others := sorted(path.name for path in place.iterdir() if path.name not in ours):
+            raise EngineUnavailable(f"{place} holds no Redis data, but {others[0]!r}. Choose an empty folder.")
         return False
     for path in (log, older):
         if path.exists() and not append_only:

@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from nbgrader.plugins import ExtractorPlugin
-from traitlets import Dict, Integer, List
+from traitlets import Dict, Instance, Integer, List
 
 from companion.grading import names
 
@@ -43,7 +44,7 @@ class _Entry:
     path: str
     changed: float
     size: int
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], Any]
     fault: str | None = None
 
 
@@ -58,9 +59,9 @@ class SafeExtractor(ExtractorPlugin):
     largest_archive = Integer(500 * 2**20, help="bytes that an archive may unpack to").tag(config=True)
     most_files = Integer(2000, help="files that an archive may hold").tag(config=True)
 
-    refused: list[Refused] = List()
+    refused = List(Instance(Refused))
     #: as it was called, for each file below the extracted folder
-    called: dict[Path, str] = Dict()
+    called: Any = Dict()
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         self.refused, self.called = [], {}
@@ -180,7 +181,7 @@ def _zip_entries(path: Path) -> Iterator[_Entry]:
             link = stat.S_ISLNK(info.external_attr >> 16)
             fault = "a link, not a file" if link else "locked with a password" if info.flag_bits & 1 else None
             changed = time.mktime((*info.date_time, 0, 0, -1))
-            yield _Entry(name, changed, info.file_size, lambda info=info: archive.open(info), fault)  # type: ignore[misc]
+            yield _Entry(name, changed, info.file_size, partial(archive.open, info), fault)
 
 
 def _tar_entries(path: Path) -> Iterator[_Entry]:
@@ -193,7 +194,7 @@ def _tar_entries(path: Path) -> Iterator[_Entry]:
                 member.name,
                 member.mtime,
                 member.size,
-                lambda member=member: archive.extractfile(member),  # type: ignore[misc, return-value]
+                partial(archive.extractfile, member),
                 fault,
             )
 
@@ -205,7 +206,7 @@ def _gz_entries(path: Path) -> Iterator[_Entry]:
             size += len(block)
             if size > 2**30:
                 break
-    yield _Entry(path.name[:-3], path.stat().st_mtime, size, lambda: gzip.open(path, "rb"))  # noqa: SIM115  (closed by who opens it)
+    yield _Entry(path.name[:-3], path.stat().st_mtime, size, partial(gzip.open, path, "rb"))
 
 
 def _copy_at_most(source: IO[bytes], target: IO[bytes], size: int) -> None:

@@ -65,7 +65,7 @@ class UploadCollector(FileNameCollectorPlugin):
     def collect(self, submitted_file: str) -> dict[str, str] | None:
         """``student_id`` and ``file_id`` of a file that is taken, None of the others."""
         taken = self._plan().get(Path(submitted_file))
-        return taken and {"student_id": taken.student or "", "file_id": taken.notebook or ""}
+        return None if taken is None else {"student_id": taken.student or "", "file_id": taken.notebook or ""}
 
     def _plan(self) -> dict[Path, Upload]:
         if not hasattr(self, "_taken"):

@@ -11,18 +11,16 @@ from companion.grading import table
 
 def main(unit: str, *, jobs: int | None = None, everybody: bool = False, only_table: bool = False) -> int:
     """Run the round, or only print its table; returns the exit code (0 everybody graded, 1 somebody not, 2 it can't begin)."""
-    root, faults = grading_round.course(), {}
+    root = grading_round.course()
     try:
         if jobs is not None and jobs < 1:
             raise SettingError(f"jobs must be at least 1, got {jobs}")
         if not only_table:
             graded_so_far = grading_round.grade(root, unit, jobs=jobs, everybody=everybody)
             for done, graded in enumerate(graded_so_far, 1):
-                if graded.fault:
-                    faults[graded.student] = graded.fault
                 print(f"{done:4}  {graded.student}: {_how(graded)}", flush=True)
             print()
-        rows = table.rows(root, unit, faults)
+        rows = table.rows(root, unit)
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2

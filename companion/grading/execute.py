@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -45,7 +46,8 @@ class Execute(preprocessors.Execute):
             for cell in filter(_runs, nb.cells):
                 cell.outputs = [_error("nothing was handed in that could be read")]
             return nb, resources
-        self._patience, self._deadline = self.iopub_timeout, time.monotonic() + self.notebook_timeout
+        self._patience: int = int(self.iopub_timeout)
+        self._deadline = time.monotonic() + self.notebook_timeout
         self._given_up: dict[int, str] = {}
         self._floods: set[int] = set()
         self.extra_arguments = [
@@ -66,6 +68,7 @@ class Execute(preprocessors.Execute):
             self._rest_is_not_run(nb)
         for at, cell in enumerate(nb.cells):
             self._look_at(nb, at, cell)
+        Path(resources["metadata"]["path"]).mkdir(parents=True, exist_ok=True)  # a student may have removed it
         return nb, resources
 
     def preprocess_cell(
@@ -77,12 +80,18 @@ class Execute(preprocessors.Execute):
         if index in self._given_up:
             cell.outputs = [_error(self._given_up[index])]
             return cell, resources
-        return super().preprocess_cell(cell, resources, index)  # type: ignore[no-any-return]
+        return super().preprocess_cell(cell, resources, index)
+
+    def on_cell_executed(self, **about: Any) -> None:
+        """nbgrader's; and a cell that asked for the kernel's end is known as the one that did."""
+        super().on_cell_executed(**about)
+        if any(part.get("source") == "ask_exit" for part in about["execute_reply"]["content"].get("payload", [])):
+            raise DeadKernelError("quit")
 
     async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> dict[str, Any] | None:
         # the next wait is for what the interrupt brings
         self._interrupted, self.iopub_timeout = True, max(1, round(self.interrupt_grace))
-        return await super()._async_handle_timeout(timeout, cell)  # type: ignore[no-any-return]
+        return await super()._async_handle_timeout(timeout, cell)
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Keep an output, as long as a cell's outputs are no flood."""

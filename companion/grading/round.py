@@ -159,14 +159,28 @@ def _digest(root: Path, unit: str, student: str) -> str:
     return digest.hexdigest()
 
 
-def _state(root: Path, unit: str) -> dict[str, str]:
+def _state(root: Path, unit: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Of the rounds so far, by student: the digest of what was graded, and why somebody could not be graded."""
     path = root / "downloaded" / unit / _STATE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"graded": {}, "faults": {}}
+    return kept["graded"], kept["faults"]
+
+
+def faults(root: Path, unit: str) -> dict[str, str]:
+    """Why students could not be graded in the last round, by id."""
+    return _state(root, unit)[1]
+
+
+def _not_graded(root: Path, unit: str, student: str) -> None:
+    """A line in the grades, and no half-graded notebook."""
+    shutil.rmtree(root / "autograded" / student / unit, ignore_errors=True)
+    with open_gradebook(root) as gradebook:
+        gradebook.update_or_create_student(student)
 
 
 def _changed(root: Path, unit: str, student: str) -> bool:
-    graded = (root / "autograded" / student / unit).is_dir() and (root / "feedback" / student / unit).is_dir()
-    return not graded or _state(root, unit).get(student) != _digest(root, unit, student)
+    there = (root / "autograded" / student / unit).is_dir() and (root / "feedback" / student / unit).is_dir()
+    return not there or _state(root, unit)[0].get(student) != _digest(root, unit, student)
 
 
 def _warm_up() -> None:
@@ -193,7 +207,7 @@ def _in_processes(root: Path, unit: str, waiting: list[str], jobs: int) -> Itera
     patience = float(config.get("Execute", {}).get("notebook_timeout", 1800)) + _TO_END_SECONDS
     running: dict[str, tuple[Any, Any, float]] = {}
     mine = {child.pid for child in psutil.Process().children()}
-    state = _state(root, unit)
+    graded, faults = _state(root, unit)
     queue = list(reversed(waiting))
     try:
         while queue or running:
@@ -211,13 +225,15 @@ def _in_processes(root: Path, unit: str, waiting: list[str], jobs: int) -> Itera
                     continue
                 result = _result(process, ours, late)
                 del running[student]
+                graded.pop(student, None)
+                faults.pop(student, None)
                 if result is None:
-                    state[student] = _digest(root, unit, student)
+                    graded[student] = _digest(root, unit, student)
                 else:
-                    state.pop(student, None)
-                    with open_gradebook(root) as gradebook:
-                        gradebook.update_or_create_student(student)
-                (root / "downloaded" / unit / _STATE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+                    faults[student] = result
+                    _not_graded(root, unit, student)
+                text = json.dumps({"graded": graded, "faults": faults}, indent=1, ensure_ascii=False)
+                (root / "downloaded" / unit / _STATE).write_text(text, encoding="utf-8")
                 _kill_orphans(mine | {p.pid for p, _, _ in running.values()})
                 yield Graded(student, result)
             time.sleep(_POLL_SECONDS)

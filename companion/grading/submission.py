@@ -51,7 +51,8 @@ def read(data: bytes) -> NotebookNode:
             raw = json.loads(text)
             if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
                 raise Unreadable("not a notebook: it has no cells")
-            notebook = nbformat.reads(text, as_version=4)
+            _add_what_is_left_out(raw)
+            notebook = nbformat.reads(json.dumps(raw), as_version=4)
             _tidy(notebook)
             nbformat.validate(notebook)
         except Unreadable:
@@ -93,10 +94,24 @@ def _reason(text: str, error: json.JSONDecodeError) -> str:
     return "not a notebook: not JSON"
 
 
+def _add_what_is_left_out(raw: dict[str, Any]) -> None:
+    """Give the notebook and its cells the fields that every reader asks for; programs that write notebooks leave some out."""
+    cells = raw.get("cells", [])
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise Unreadable("not a notebook: its cells are none")
+    for part in (raw, *cells):
+        if not isinstance(part.get("metadata"), dict):
+            part["metadata"] = {}
+    for cell in cells:
+        cell.setdefault("source", "")
+        cell["outputs"] = []  # they are made anew
+    raw.setdefault("nbformat", 4 if "cells" in raw else 3)
+    raw.setdefault("nbformat_minor", 0)
+
+
 def _tidy(notebook: NotebookNode) -> None:
-    """Give every cell the fields that the format asks for; programs that write notebooks leave some out."""
+    """Make the cells what the format says, whatever their kind."""
     for cell in notebook.cells:
-        cell.setdefault("metadata", NotebookNode())
         if cell.cell_type not in ("code", "markdown", "raw"):
             cell.cell_type = "raw"
         if isinstance(cell.source, list):
@@ -167,8 +182,10 @@ class Original:
 
     def cell(self) -> NotebookNode:
         """The cell itself."""
-        made: NotebookNode = nbformat.v4.new_code_cell if self.cell_type == "code" else nbformat.v4.new_markdown_cell
-        return made(self.source, metadata={"nbgrader": self.metadata, "deletable": False, "editable": not self.locked})
+        make = nbformat.v4.new_code_cell if self.cell_type == "code" else nbformat.v4.new_markdown_cell
+        metadata = {"nbgrader": self.metadata, "deletable": False, "editable": not self.locked}
+        made: NotebookNode = make(self.source, metadata=metadata)
+        return made
 
     def is_blank(self, cell: NotebookNode) -> bool:
         """Whether a student's cell still holds what was handed out."""
@@ -312,7 +329,8 @@ def _put_back(notebook: NotebookNode, handed_out: dict[str, Original], kept: dic
         cell = handed_out[grade_id].cell()
         notebook.cells.insert(min((p for p in after if p > before), default=len(notebook.cells)), cell)
         kept[grade_id] = cell
-        note(notebook, f"{grade_id} was missing and put back")
+        if not notebook.metadata.get(KEY, {}).get("unreadable"):
+            note(notebook, f"{grade_id} was missing and put back")
 
 
 def _tests_after_answers(
@@ -333,7 +351,8 @@ def _tests_after_answers(
 
 def _tests(handed_out: dict[str, Original]) -> Iterable[tuple[str, list[str]]]:
     """``(answer, its tests)``: the locked cells that follow an answer when handed out."""
-    answer, tests = None, []
+    answer: str | None = None
+    tests: list[str] = []
     for original in handed_out.values():
         if original.solution:
             if answer:

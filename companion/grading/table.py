@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from nbgrader.api import MissingEntry
 
 from companion.errors import SettingError
 from companion.grading.collect import RECORD
-from companion.grading.round import open_gradebook, submitted
+from companion.grading.round import faults, open_gradebook, submitted
 from companion.grading.submission import KEY
 
 SAVED = "round.txt"
@@ -38,13 +37,12 @@ class Row:
     troubles: list[str] = field(default_factory=list)
 
 
-def rows(root: Path, unit: str, faults: Mapping[str, str] | None = None) -> list[Row]:
+def rows(root: Path, unit: str) -> list[Row]:
     """The table of a unit's round as it lies on the disk, by name.
 
     Args:
         root: the course's folder.
         unit: the assignment.
-        faults: why a student was not graded, by id.
 
     Raises:
         SettingError: nothing was collected yet.
@@ -54,7 +52,7 @@ def rows(root: Path, unit: str, faults: Mapping[str, str] | None = None) -> list
         raise SettingError(f"nothing of {unit} was collected yet: make grade UNIT={unit}")
     uploads = json.loads(record.read_text(encoding="utf-8"))
     found: dict[str, Row] = {student: Row(student, student, "not graded") for student in submitted(root, unit)}
-    nobodys = []
+    faults_of_the_round, nobodys = faults(root, unit), []
     for upload in uploads:
         if not upload["student"]:
             nobodys.append(Row("", upload["file"], "no student", troubles=upload["notes"]))
@@ -64,7 +62,7 @@ def rows(root: Path, unit: str, faults: Mapping[str, str] | None = None) -> list
         row.troubles += [text if upload["taken"] else f"{upload['file']}: {text}" for text in upload["notes"]]
     for student, row in found.items():
         _add_grade(root, unit, row)
-        if fault := (faults or {}).get(student):
+        if fault := faults_of_the_round.get(student):
             row.state, row.troubles = "not graded", [*row.troubles, fault]
     return [*sorted(found.values(), key=lambda row: row.name.casefold()), *sorted(nobodys, key=lambda row: row.name)]
 

@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -103,7 +104,7 @@ def main(parent: int) -> int:
     return len(entrusted)
 
 
-def _lines(parent: int):
+def _lines(parent: int) -> Iterator[dict[str, Any]]:
     """What the parent writes, until it has ended and all of it is read."""
     source, rest = sys.stdin.fileno(), b""
     while True:

@@ -59,7 +59,7 @@ def create_app(
         predict: ``(model, instances) -> predictions``; called from several threads at once.
         example: a valid instance, for the documentation.
     """
-    app = web.new_app(title, artefact.version, most_bytes=MOST_BYTES)
+    app = web.new_app(name, title, artefact.version, most_bytes=MOST_BYTES)
     web.speak_problems(app)
     _model.labels(artefact.version, artefact.manifest["sha256"][:12]).set(1)
     ready = {"status": "ready", "service": name, "model_version": artefact.version}

@@ -49,15 +49,17 @@ class Live(Schema):
     status = String(required=True, validate=OneOf(["ok"]))
 
 
-def new_app(title: str, version: str, *, most_bytes: int) -> APIFlask:
+def new_app(name: str, title: str, version: str, *, most_bytes: int) -> APIFlask:
     """An application without any route: its requests are counted and have ids, its contract knows problem documents.
 
     Whoever adds what comes before a request (a token, a deadline) adds it now, and then :func:`speak_problems`.
 
     Args:
+        name: the service's, which is also its logger's.
+        title, version: of the contract.
         most_bytes: of a body; a larger one is a 413.
     """
-    app = APIFlask(__name__, title=title, version=version, docs_path=None, spec_path="/openapi.json")
+    app = APIFlask(name, title=title, version=version, docs_path=None, spec_path="/openapi.json")
     app.config.update(
         MAX_CONTENT_LENGTH=most_bytes,
         OPENAPI_VERSION="3.1.0",

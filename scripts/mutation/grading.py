@@ -28,7 +28,7 @@ from typing import Any
 from companion import engines
 from mutation.exercises import Exercises
 from mutation.mutants import Mutant
-from mutation.worker import Limits, Verdict
+from mutation.worker import TOO_LONG, Limits, Verdict
 
 _SCRIPTS = Path(__file__).parents[1]
 _START = "import sys; sys.path.append(sys.argv[1]); from mutation.worker import main; main(int(sys.argv[2]))"
@@ -143,7 +143,9 @@ class Worker:
         """The outcome of an answer at which nothing more was heard."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
-        return "too long" if self.process.returncode in (None, -signal.SIGXCPU) else "died"
+        if self.process.returncode is None:
+            return "waits"
+        return TOO_LONG if self.process.returncode == -signal.SIGXCPU else "died"
 
 
 @dataclass(frozen=True)
@@ -279,17 +281,23 @@ class _Grading:
             worker = self.lend()
             heard, lost = self.hear(worker, [*left, *references])
             fine = lost is None and all(heard[number].outcome == "full marks" for number in references)
+            outcome = "" if lost is None else worker.lost()
             self.give_back(worker, fine=fine)
             if fine:
                 found |= {number: heard[number] for number in left}
                 for _ in left:
                     progress()
                 break
-            # what was lost, was perhaps lost by what an answer before it has left
-            suspects = [lost] if self.here and lost is not None and lost >= 0 else left
-            for number in suspects:
-                found[number] = self.alone(number)
+            if self.here and lost is not None and lost >= 0:
+                # it has used up its processor time; or it waits, perhaps for what an answer before it has left
+                suspects = [lost]
+                found[lost] = Verdict(lost, TOO_LONG) if outcome == TOO_LONG else self.alone(lost)
                 progress()
+            else:
+                suspects = left
+                for number in suspects:
+                    found[number] = self.alone(number)
+                    progress()
             left = [number for number in left if number not in suspects]
         return found
 
@@ -297,6 +305,6 @@ class _Grading:
         """The verdict of a worker that grades nothing else."""
         worker = self.worker()
         heard, _ = self.hear(worker, [number])
-        verdict = heard.get(number) or Verdict(number, worker.lost())
+        verdict = heard.get(number) or Verdict(number, TOO_LONG if worker.lost() in (TOO_LONG, "waits") else "died")
         self.end(worker, kindly=number in heard)
         return verdict

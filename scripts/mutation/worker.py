@@ -26,6 +26,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
+TOO_LONG = "too long"
 _MODULE = "exercise_under_test"
 _POLL_SECONDS = 0.01
 _MOST_MEMORY = 4 * 2**30
@@ -122,7 +123,8 @@ def _is_tracker(process: Any) -> bool:
 
 def grade_forked(setup: Setup, answers: list[Answer], at_a_time: int) -> Iterator[Verdict]:
     """Grade each answer in a child of its own, some at a time."""
-    waiting, running = list(reversed(answers)), {}
+    waiting = list(reversed(answers))
+    running: dict[int, _Child] = {}
     parent = os.getppid()
     try:
         while waiting or running:
@@ -202,7 +204,7 @@ class _Child:
 
 def _unwritten(answer: Answer, status: int, late: bool) -> Verdict:
     if late or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
-        return Verdict(answer.number, "too long")
+        return Verdict(answer.number, TOO_LONG)
     return Verdict(answer.number, "died", f"exit code {os.waitstatus_to_exitcode(status)}")
 
 
@@ -219,13 +221,13 @@ def _limit(processor: float) -> None:
 
 def _note_shared_memory(folder: Path) -> None:
     """Keep a list of the shared memory that is made from here on: an answer that is killed can't unlink it."""
-    register: Any = resource_tracker.register
+    register = resource_tracker.register
 
-    def noted(name: str, kind: str) -> None:
-        if kind == "shared_memory":
+    def noted(name: Any, rtype: str) -> None:
+        if rtype == "shared_memory":
             with open(folder / "shared_memory", "a") as names:
-                print(name.lstrip("/"), file=names)
-        register(name, kind)
+                print(str(name).lstrip("/"), file=names)
+        register(name, rtype)
 
     resource_tracker.register = noted
 

@@ -2,14 +2,17 @@
 names that they would like to use, and are compared with a full dump of before. Nothing is touched, nothing is left over.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import boto3
 import pytest
+from containers import skip_or_fail
 from processes import until
 from psycopg.sql import SQL, Identifier
 
@@ -320,13 +323,12 @@ def test_a_user_with_few_rights_is_told(readers_store, monkeypatch):
 # AWS
 
 
-@pytest.fixture
-def readers_account(no_live_engines, scratch):
+@pytest.fixture(scope="module")
+def readers_account(tmp_path_factory):
     """A stand-in for AWS of "the reader's", in a process of its own, with stacks, groups and templates of the project's words."""
     port = _server.free_port()
-    scratch.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = _server.Server(command, log=scratch / "moto.log")
+    server = _server.Server(command, log=tmp_path_factory.mktemp("moto") / "log")
     url = f"http://127.0.0.1:{port}"
     try:
         server.wait_until(lambda: _server.answers(url, 0), "moto", timeout=120)
@@ -355,7 +357,11 @@ def readers_account(no_live_engines, scratch):
 
 
 def account_dump(session, url: str) -> dict:
-    """What there is in an account of the kinds that the notebooks make."""
+    """What there is in an account of the kinds that the notebooks make.
+
+    moto keeps policies, scheduled actions and instances of a group that was deleted, and a deleted stack's target group. AWS
+    does not, and nobody could delete them by name any more: they count while their group or stack is there.
+    """
     asked = {
         ("cloudformation", "describe_stacks"): "Stacks",
         ("autoscaling", "describe_auto_scaling_groups"): "AutoScalingGroups",
@@ -363,22 +369,26 @@ def account_dump(session, url: str) -> dict:
         ("autoscaling", "describe_scheduled_actions"): "ScheduledUpdateGroupActions",
         ("ec2", "describe_launch_templates"): "LaunchTemplates",
         ("ec2", "describe_security_groups"): "SecurityGroups",
-        ("ec2", "describe_instances"): "Reservations",
         ("elbv2", "describe_load_balancers"): "LoadBalancers",
-        ("elbv2", "describe_target_groups"): "TargetGroups",
         ("cloudwatch", "describe_alarms"): "MetricAlarms",
         ("iam", "list_roles"): "Roles",
         ("iam", "list_instance_profiles"): "InstanceProfiles",
         ("logs", "describe_log_groups"): "logGroups",
         ("sns", "list_topics"): "Topics",
     }
-    found = {}
-    for (service, operation), key in asked.items():
-        items = getattr(session.client(service, endpoint_url=url), operation)()[key]
-        if key == "Reservations":  # a terminated instance is shown for an hour, by AWS too
-            items = [i for r in items for i in r["Instances"] if i["State"]["Name"] != "terminated"]
-        found[key] = sorted(json.dumps(item, default=str, sort_keys=True) for item in items)
-    return found
+    items = {
+        key: getattr(session.client(service, endpoint_url=url), operation)()[key]
+        for (service, operation), key in asked.items()
+    }
+    groups = {group["AutoScalingGroupName"] for group in items["AutoScalingGroups"]}
+    return {
+        key: sorted(
+            json.dumps(item, default=str, sort_keys=True)
+            for item in found
+            if item.get("AutoScalingGroupName", next(iter(groups))) in groups
+        )
+        for key, found in items.items()
+    }
 
 
 @pytest.mark.parametrize("ending", ["end", "kill"])
@@ -387,7 +397,9 @@ def account_dump(session, url: str) -> dict:
     [("boto3_autoscaling", "16-28"), ("cloudformation_autoscaling", "5-9,19-25")],
     ids=["boto3_autoscaling", "cloudformation_autoscaling"],
 )
-def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(readers_account, name, chosen, ending):
+def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(
+    readers_account, scratch, no_live_engines, name, chosen, ending
+):
     """The cells that make a group, a stack; none of those that clean up."""
     session, url = readers_account
     before = account_dump(session, url)
@@ -458,6 +470,135 @@ def test_a_file_of_that_name_is_refused(readers_targets, monkeypatch):
     with pytest.raises(EngineUnavailable, match="exists already, and is not this run's to replace"):
         guest.targets(readers_targets, [{"targets": ["a:1"]}])
     assert folder_dump(readers_targets) == before
+
+
+# Docker
+
+
+@pytest.fixture
+def docker_client():
+    from companion.engines import docker as docker_engine
+
+    try:
+        client = docker_engine.connect()
+    except EngineUnavailable as missing:
+        skip_or_fail(str(missing))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def readers_engine(docker_client, tmp_path):
+    """What "the reader" has on the engine: a base, an image of it built without a tag, a container, a network, a volume."""
+    name = f"companion-guest-{this_run.TAG}"
+    with tarfile.open(tmp_path / "root.tar", "w") as archive:
+        archive.add(Path(__file__), "file")
+    docker_client.api.import_image(str(tmp_path / "root.tar"), repository=name, tag="base")
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Dockerfile").write_text(f"FROM {name}:base\nENV A=1\nENV B=2\n")
+    mine = {"labels": {"theirs": name}}
+    untagged, _ = docker_client.images.build(path=str(tmp_path / "context"), rm=True, forcerm=True)
+    docker_client.containers.create(f"{name}:base", ["/file"], name="model_server-" + name, **mine)
+    docker_client.networks.create("companion-" + name, **mine)
+    docker_client.volumes.create("companion-" + name, **mine)
+    yield docker_client, tmp_path / "context", untagged.id, mine
+    chosen = {"label": f"theirs={name}"}
+    for container in docker_client.containers.list(all=True, filters=chosen):
+        container.remove(force=True)
+    for thing in (*docker_client.networks.list(filters=chosen), *docker_client.volumes.list(filters=chosen)):
+        thing.remove()
+    for image in (untagged.id, f"{name}:base"):
+        with contextlib.suppress(Exception):
+            docker_client.images.remove(image, force=True)
+
+
+def engine_dump(client) -> dict:
+    """All of an engine's things by their ids (under xdist others work on it too: see what is compared)."""
+    return {
+        "images": {i["Id"] for i in client.api.images(all=True)},
+        "containers": {c.id for c in client.containers.list(all=True, ignore_removed=True)},
+        "networks": {n.id for n in client.networks.list()},
+        "volumes": {v.id for v in client.volumes.list()},
+    }
+
+
+BUILD = """
+import os, signal, sys
+from companion.engines import docker
+client, labels = docker.connect(), docker.labels()
+options = {"path": sys.argv[1], "labels": labels, "rm": True, "forcerm": True}
+image, _ = client.images.build(**options)
+layer, _ = client.images.build(dockerfile="More", **options)
+client.containers.create(image, ["/file"], labels=labels)
+print(labels[docker.SESSION], image.id, layer.id, layer.attrs["Parent"], flush=True)
+"""
+
+
+@pytest.mark.parametrize("ending", ["at its end", "by SIGKILL"])
+def test_a_session_takes_away_what_it_made_and_nobody_elses(readers_engine, ending):
+    """It builds the Dockerfile that the reader has built without a tag, whose image is then a nameless layer beneath ours."""
+    client, context, untagged, _ = readers_engine
+    (context / "More").write_text((context / "Dockerfile").read_text() + "ENV C=3\n")
+    before = engine_dump(client)
+    assert untagged in before["images"]
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD + ENDINGS[ending], str(context)], capture_output=True, text=True, timeout=300
+    )
+    session, *made = done.stdout.split()
+    assert len(made) == 3, done.stderr
+
+    def tidy() -> bool:
+        now = engine_dump(client)
+        return not set(made) & now["images"] and not client.containers.list(
+            all=True, filters={"label": f"companion.session={session}"}
+        )
+
+    assert until(tidy, 60), "images, layers and containers of the session are gone"
+    now = engine_dump(client)
+    assert untagged in now["images"], "the engine's own pruning would have taken it along"
+    assert all(before[kind] <= now[kind] for kind in before)
+
+
+def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(readers_engine, monkeypatch):
+    """Its name is the one that we would take: without our passwords, or from another folder, it is not ours."""
+    client, *_, mine = readers_engine
+    project = f"guest-{this_run.TAG}"
+    theirs = {"labels": {**mine["labels"], "com.docker.compose.project": project}}
+    volume = client.volumes.create(f"{project}_data", **theirs)
+    script, kept = checkout.folder("scripts") / "cluster.sh", checkout.folder() / ".cache" / f"{project}.env"
+    environment = {**os.environ, "COMPOSE_PROJECT_NAME": project}
+    before = engine_dump(client)
+    for command in ("up", "down"):
+        done = subprocess.run([script, command], env=environment, capture_output=True, text=True)
+        assert (
+            done.returncode == 1
+            and f"there is a compose project {project} that was not started from here" in done.stderr
+        )
+    theirs["labels"]["com.docker.compose.project.working_dir"] = "/elsewhere"
+    base = f"companion-guest-{this_run.TAG}:base"
+    container = client.containers.create(base, ["/file"], **theirs)
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text("REDIS_PASSWORD=x\n")  # as after a cluster of ours with that name
+    try:
+        done = subprocess.run([script, "down"], env=environment, capture_output=True, text=True)
+        assert done.returncode == 1 and "was not started from here" in done.stderr and kept.is_file()
+    finally:
+        kept.unlink()
+    container.reload()
+    volume.reload()
+    assert all(before[kind] <= engine_dump(client)[kind] for kind in before)
+
+
+def test_a_release_does_not_take_the_place_of_somebody_elses(readers_engine):
+    client, *_, mine = readers_engine
+    labels = {"com.docker.compose.project": "companion-staging", "com.docker.compose.project.working_dir": "/elsewhere"}
+    base = f"companion-guest-{this_run.TAG}:base"
+    container = client.containers.create(base, ["/file"], labels={**mine["labels"], **labels})
+    environment = {**os.environ, "TARGET": "docker"}
+    script = [sys.executable, str(checkout.folder("scripts") / "deploy.py"), "down"]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert done.returncode == 3 and "companion-staging was not started from here" in done.stderr
+    container.reload()
 
 
 # Dask

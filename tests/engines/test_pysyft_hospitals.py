@@ -16,7 +16,7 @@ from companion import DatasetError, EngineUnavailable
 from companion.book import chapter
 from companion.datasets import hospital
 from companion.engines import pysyft
-from companion.engines.pysyft import confine
+from companion.engines.pysyft import confine, jobs
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 confined = pytest.mark.skipif(not confine.available(), reason="this machine has no Landlock")
@@ -58,7 +58,7 @@ def test_owners_need_names_of_their_own(owners):
 
 
 def test_many_owners_on_a_real_drive_are_sent_to_their_own_computers(monkeypatch):
-    monkeypatch.setattr(pysyft, "_check_prepared", lambda: None)
+    monkeypatch.setattr(jobs, "check_prepared", lambda: None)
     monkeypatch.setenv("SYFT_DO_EMAIL", "a@example.org")
     with pytest.raises(EngineUnavailable, match="each owner connects on its own computer"):
         pysyft.connect_many(["a@example.org"])

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,11 @@ def drill(tmp_path_factory):
         patch.setenv("COMPANION_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
         start = time.perf_counter()
         done = companion(root)
-    print(f"\n{len(expected)} students in {time.perf_counter() - start:.0f} s on {os.cpu_count()} cores")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(
+        f"\n{len(expected)} students in {time.perf_counter() - start:.0f} s on {os.cpu_count()} cores, "
+        f"{used.ru_utime + used.ru_stime:.0f} s of processors"
+    )
     return course, expected, done
 
 
@@ -149,3 +154,56 @@ def test_a_second_round_grades_what_is_new(drill):
     assert table["blank"][0] == table["newcomer"][0] == "6/6"
     assert "not graded" in table["kills-its-grader"][1]
     assert table["right"] == ("6/6", "graded", "")
+
+
+def test_step_by_step_nobody_stops_the_others_either(tmp_path):
+    """README's second way: nbgrader's own commands end well, and all who come after an ugly submission are graded."""
+    course = make_course(tmp_path / "course")
+    archive = course.root / "downloaded" / UNIT / "archive"
+    archive.mkdir(parents=True)
+    everybody = ugly_submissions.everybody(archive, course.released, course.source)
+    chosen = (
+        "copied-answer",
+        "cut-off",
+        "deleted-answer-and-test",
+        "os-exit",
+        "all-answers",
+        "unknown",
+        "müller",
+        "a__b",
+        "warns",
+    )
+    for path in archive.iterdir():
+        if path.name.rpartition("__")[0] not in chosen:
+            path.unlink()
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    for command in (["zip_collect", UNIT], ["autograde", UNIT], ["export"], ["generate_feedback", UNIT]):
+        done = subprocess.run(
+            [programs / "nbgrader", *command], cwd=course.root, capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    with (course.root / "grades.csv").open(encoding="utf-8", newline="") as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores == {kind.student: kind.points or 0 for kind in everybody if kind.student in chosen}
+    table = rows(companion(course.root, "--table").stdout)
+    assert {student for student, (_, state, _) in table.items() if state == "graded"} == set(chosen) - {"unknown"}
+    assert "the upload was not complete" in table["cut-off"][2]
+
+
+def test_a_round_that_cant_begin_says_what_comes_first(tmp_path):
+    course = make_course(tmp_path / "course")
+    for arguments, sentence in (
+        ((), "nothing came back yet"),
+        (("--table",), "was collected yet"),
+        (("--jobs", "0"), "at least 1"),
+    ):
+        done = companion(course.root, *arguments)
+        assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr
+    (course.root / "gradebook.db").unlink()
+    done = companion(course.root)
+    assert done.returncode == 2 and f"make release UNIT={UNIT}" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "companion", "grade", "99-nowhere"], cwd=course.root, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "01-other" in done.stderr

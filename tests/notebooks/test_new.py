@@ -55,24 +55,10 @@ def section() -> str:
     return re.search(r"## How to add a notebook\n.*?```sh\n(.*?)```", readme, re.S)[1]
 
 
-def as_far_as_make_knows(commands: str) -> str:
-    """`make test NAME=…` where the Makefile has it; else the tests that it stands for."""
-    recipe = re.search(r"^test:.*?\n\n", (ROOT / "Makefile").read_text(encoding="utf-8"), re.S | re.M)[0]
-    if "NAME" in recipe:
-        return commands
-    tests = "tests/notebooks/test_notebooks.py tests/notebooks/test_exercises.py tests/notebooks/test_runs.py"
-    return re.sub(
-        r"^make test NAME=(\w+).*$",
-        rf'"{sys.executable}" -m pytest -q -p no:cacheprovider -k \1 {tests}',
-        commands,
-        flags=re.M,
-    )
-
-
 @pytest.mark.slow
 def test_readmes_way_to_a_notebook_passes_as_typed(copy):
     assert re.findall(r"^(?:make|\.venv/bin/companion) (\w+)", section(), re.M) == ["new", "check", "notebooks", "test"]
-    done = run(as_far_as_make_knows(section()), copy)
+    done = run(section(), copy)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     made = set(state(copy)) - set(state(ROOT))
     assert made == {"notebooks/01-distributed-computing/my_notebook.ipynb", "tests/notebooks/answers/my_notebook.py"}

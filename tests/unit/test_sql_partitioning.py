@@ -6,9 +6,10 @@ import numpy as np
 import psycopg
 import pytest
 
-from companion import DatasetError, SettingError
+from companion import DatasetError
 from companion.configs import sql
 from companion.datasets import meters
+from companion.errors import SettingError
 
 
 def test_readings_are_the_same_for_the_same_seed_and_spread_over_the_year():

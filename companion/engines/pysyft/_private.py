@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from companion.errors import EngineUnavailable
 from companion.workspace import root
@@ -86,6 +85,8 @@ def log_in(email: str, token: str, **role: bool) -> SyftRDSClient:
     With PySyft 0.10 those two can't be told to encrypt (jobs and answers lie on the drive as plain archives), write to the
     home folder, and on another version's state there ask a question that a notebook would not show.
     """
+    from unittest.mock import patch
+
     from syft.sync.login import _init_client_login
     from syft.sync.peers.peer_store import datasite_crypto_keys_path
     from syft_rds import SyftRDSClient

@@ -59,8 +59,8 @@ def load(
         execute("GRANT USAGE ON SCHEMA {schema} TO {role}")
         execute("GRANT SELECT ON products TO {role}")
     execute("ANALYZE {schema}.products")
-    row = execute("SELECT count(*) FROM {schema}.products").fetchone()
-    return row[0] if row else 0
+    counted = execute("SELECT count(*) FROM {schema}.products").fetchone()
+    return counted[0] if counted else 0
 
 
 def read(file: Traversable) -> list[tuple[int, str, int, int]]:

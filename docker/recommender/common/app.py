@@ -60,7 +60,7 @@ def new_app(
         needs: a check of each dependency without which the service is not ready; it raises what a store raises.
         knows: the state of dependencies that it can do without; reported, and no reason to be unready.
     """
-    app = web.new_app(title, VERSION, most_bytes=MOST_BYTES)
+    app = web.new_app(name, title, VERSION, most_bytes=MOST_BYTES)
     app.config.update(DEBUG=False, PROPAGATE_EXCEPTIONS=False)
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
     _follow(app, name, deadline_seconds)
