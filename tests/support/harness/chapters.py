@@ -13,7 +13,7 @@ NOTEBOOKS = checkout.folder("notebooks")
 
 def engines_of(chapter: Chapter) -> tuple[str, ...]:
     """Engine modules without which the notebook can't run."""
-    return tuple(getattr(chapter, "engines", None) or getattr(chapter, "requires", ()))
+    return chapter.engines
 
 
 @cache

@@ -58,7 +58,8 @@ class GradingProcess:
         self._replies, outgoing = os.pipe()
         with log.open("ab") as said:
             self.process = subprocess.Popen(
-                [sys.executable, str(PROGRAM), f"exercise_{name}", str(incoming), str(outgoing)],
+                # -P: the program's own folder is no part of what a notebook can import
+                [sys.executable, "-P", str(PROGRAM), f"exercise_{name}", str(incoming), str(outgoing)],
                 cwd=folder,
                 env={**os.environ, **env},
                 pass_fds=(incoming, outgoing),

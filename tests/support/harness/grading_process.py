@@ -95,5 +95,4 @@ def main(name: str, incoming: int, outgoing: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # this file's folder is no part of what a notebook sees
     raise SystemExit(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
