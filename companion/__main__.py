@@ -111,14 +111,14 @@ def _grade(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from companion import check, checkout
+    from companion import check, checkout, errors
 
     code = 0
     for name in options.notebook:
         path = check.find(name)
         try:
             found = check.check(path)
-        except check.Unreadable as error:
+        except errors.DatasetError as error:
             print(error, file=sys.stderr)
             code = 2
             continue

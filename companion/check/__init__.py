@@ -5,7 +5,7 @@ Every fault comes at once, each with its cell and with the mend. A rule has a na
 (``exercises``), how it reads (``style``), and where it stands in the book (``place``).
 """
 
-from companion.check.faults import RULES, Fault, Subject, Unreadable
+from companion.check.faults import RULES, Fault, Subject
 from companion.check.notebook import check, faults, find, read
 
-__all__ = ["RULES", "Fault", "Subject", "Unreadable", "check", "faults", "find", "read"]
+__all__ = ["RULES", "Fault", "Subject", "check", "faults", "find", "read"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from companion import book, checkout
-from companion.errors import CompanionError
 
 #: the mend of each rule; {name} is the notebook's
 RULES = {
@@ -61,10 +60,6 @@ RULES = {
 LATER = frozenset({"would-notice", "data-card", "plot-alt"})
 #: never more than advice: where a notebook is better for another order or length, it keeps it
 ADVICE = frozenset({"sections", "length", "words"})
-
-
-class Unreadable(CompanionError):
-    """The file is no notebook at all; the message is one line that names it."""
 
 
 @dataclass(frozen=True)

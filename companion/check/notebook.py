@@ -9,7 +9,8 @@ from typing import Any
 
 from companion import book, checkout
 from companion.check import exercises, place, stored, style
-from companion.check.faults import Fault, Subject, Unreadable
+from companion.check.faults import Fault, Subject
+from companion.errors import DatasetError
 
 
 def find(name: str) -> Path:
@@ -25,7 +26,7 @@ def read(path: Path) -> Any:
     """The notebook in a file, as nbformat's nodes; its format is not judged yet.
 
     Raises:
-        Unreadable: no such file, no JSON, or no notebook of format 4.
+        DatasetError: no such file, no JSON, or no notebook of format 4.
     """
     import nbformat
 
@@ -33,24 +34,26 @@ def read(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
     except OSError as error:
-        raise Unreadable(f"{path}: can't be read: {error.strerror or error}") from error
+        raise DatasetError(f"{path}: can't be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise Unreadable(f"{path}: not a notebook: byte {error.start} is no UTF-8") from error
+        raise DatasetError(f"{path}: not a notebook: byte {error.start} is no UTF-8") from error
     except json.JSONDecodeError as error:
-        raise Unreadable(f"{path}: not a notebook: no JSON at line {error.lineno}, column {error.colno}") from error
+        raise DatasetError(f"{path}: not a notebook: no JSON at line {error.lineno}, column {error.colno}") from error
     if not isinstance(content, dict) or content.get("nbformat") != 4 or not isinstance(content.get("cells"), list):
-        raise Unreadable(f"{path}: not a notebook of format 4 (JupyterLab writes it: open the file there and save it)")
+        raise DatasetError(
+            f"{path}: not a notebook of format 4 (JupyterLab writes it: open the file there and save it)"
+        )
     try:
         return nbformat.v4.reads(text)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Unreadable(f"{path}: not a notebook of format 4: {type(error).__name__}: {error}") from error
+        raise DatasetError(f"{path}: not a notebook of format 4: {type(error).__name__}: {error}") from error
 
 
 def check(path: Path) -> list[Fault]:
     """Every fault of a stored notebook, in the order of the rules; advice among them.
 
     Raises:
-        Unreadable: the file is no notebook.
+        DatasetError: the file is no notebook.
     """
     notebook, here = read(path), path.resolve()
     notebooks = book.folder()
