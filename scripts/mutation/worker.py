@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -260,11 +261,28 @@ def _end_with(parent: int) -> None:
     """End this process, and what it has started in its session, when nobody listens any more."""
     while os.getppid() == parent:
         time.sleep(1)
+    _remove_folder()
     os.killpg(os.getpgid(0), signal.SIGTERM)
 
 
+def _remove_folder() -> None:
+    """What whoever started this process would have done."""
+    shutil.rmtree(os.environ["COMPANION_WORKSPACE"], ignore_errors=True)
+
+
 def main(descriptor: int) -> None:
-    """Speak with whoever started this process."""
+    """Speak with whoever started this process, and clean up when that has gone."""
+    parent = os.getppid()
+    try:
+        _serve(descriptor)
+    except BrokenPipeError:  # nobody listens any more
+        pass
+    finally:
+        if os.getppid() != parent:
+            _remove_folder()
+
+
+def _serve(descriptor: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.set_inheritable(descriptor, False)
     # an answer that asks for input finds none, and does not take what is meant for this process

@@ -228,7 +228,8 @@ def test_nothing_is_left_of_processes_files_and_shared_memory(tmp_path, monkeypa
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("fork", [True, False], ids=["forked", "fresh"])
 def test_who_ends_it_ends_all_of_it(tmp_path, sig, fork):
-    mark, waits = new_mark(), tmp_path / "waits"
+    mark, waits, temporary = new_mark(), tmp_path / "waits", tmp_path / "temporary"
+    temporary.mkdir()
     test = f"if f(0, 1) != 1:\n    open({str(waits)!r}, 'w').close()\n    time.sleep(600)"
     path = notebook(tmp_path, "import time", ("toy-1", solution("return b"), test))
     code = (
@@ -239,7 +240,7 @@ def test_who_ends_it_ends_all_of_it(tmp_path, sig, fork):
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, **mark, "PYTHONPATH": str(Path(command.__file__).parent)},
+        env={**os.environ, **mark, "TMPDIR": str(temporary), "PYTHONPATH": str(Path(command.__file__).parent)},
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -248,6 +249,7 @@ def test_who_ends_it_ends_all_of_it(tmp_path, sig, fork):
     process.send_signal(sig)
     process.wait(60)
     assert_gone(mark)
+    assert until(lambda: not list(temporary.iterdir()))
 
 
 # What can't be graded, and the command
