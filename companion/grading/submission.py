@@ -16,6 +16,8 @@ from nbformat.validator import normalize
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
 
+from companion.errors import DatasetError
+
 #: where a notebook keeps what grading found odd about it
 KEY = "grading"
 _SCHEMA = 3  # of nbgrader's metadata
@@ -34,15 +36,11 @@ def note(notebook: NotebookNode, text: str) -> None:
         notes(notebook).append(text)
 
 
-class Unreadable(ValueError):
-    """A file that is no notebook; the message says what it is."""
-
-
 def read(data: bytes) -> NotebookNode:
     """The notebook in a file, of any format from 1 to 4, with what was mended noted in it.
 
     Raises:
-        Unreadable: it is none.
+        DatasetError: it is none.
     """
     text, found = _text(data)
     with warnings.catch_warnings():
@@ -50,19 +48,19 @@ def read(data: bytes) -> NotebookNode:
         try:
             raw = json.loads(text)
             if not isinstance(raw, dict) or not ("cells" in raw or "worksheets" in raw):
-                raise Unreadable("not a notebook: it has no cells")
+                raise DatasetError("not a notebook: it has no cells")
             _add_what_is_left_out(raw)
             notebook = nbformat.reads(json.dumps(raw), as_version=4)
             _tidy(notebook)
             nbformat.validate(notebook)
-        except Unreadable:
+        except DatasetError:
             raise
         except RecursionError:
-            raise Unreadable("not a notebook: too deeply nested") from None
+            raise DatasetError("not a notebook: too deeply nested") from None
         except json.JSONDecodeError as error:
-            raise Unreadable(_reason(text, error)) from None
+            raise DatasetError(_reason(text, error)) from None
         except Exception as error:  # whatever nbformat stumbles over
-            raise Unreadable(f"not a notebook that can be read ({str(error).splitlines()[0][:100]})") from None
+            raise DatasetError(f"not a notebook that can be read ({str(error).splitlines()[0][:100]})") from None
     if raw.get("nbformat") != 4:
         found.append(f"of the old format {raw.get('nbformat')}, converted")
     notebook.metadata.pop(KEY, None)
@@ -74,7 +72,7 @@ def read(data: bytes) -> NotebookNode:
 def _text(data: bytes) -> tuple[str, list[str]]:
     """The text of a file, and what was odd about its encoding."""
     if not data.strip():
-        raise Unreadable("an empty file")
+        raise DatasetError("an empty file")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace"), ["stored as UTF-16, read as such"]
     try:
@@ -98,7 +96,7 @@ def _add_what_is_left_out(raw: dict[str, Any]) -> None:
     """Give the notebook and its cells the fields that every reader asks for; programs that write notebooks leave some out."""
     cells = raw.get("cells", [])
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise Unreadable("not a notebook: its cells are none")
+        raise DatasetError("not a notebook: its cells are none")
     for part in (raw, *cells):
         if not isinstance(part.get("metadata"), dict):
             part["metadata"] = {}
@@ -141,7 +139,7 @@ class SubmissionExporter(NotebookExporter):
         else:
             try:
                 notebook = read(path.read_bytes())
-            except Unreadable as error:
+            except DatasetError as error:
                 notebook = nbformat.v4.new_notebook()
                 note(notebook, f"{error}: nothing in it could be graded")
                 notebook.metadata[KEY]["unreadable"] = True

@@ -149,6 +149,8 @@ def test_notebooks_import_engines_under_one_name():
                 continue
             for line in cell.source.splitlines():
                 if line.strip().startswith(("from companion.engines import ", "import companion.engines")):
+                    if line.strip() == "from companion.engines import guest":
+                        continue  # no engine: how to behave on a reader's
                     assert wanted.fullmatch(line.strip()), f"{chapter.name}: {line}"
                     seen += 1
     assert seen >= 15

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from companion.grading.submission import Original, Unreadable, notes, read, restore
+from companion.grading.submission import DatasetError, Original, notes, read, restore
 
 
 def original(grade_id: str, source: str, *, locked: bool) -> Original:
@@ -127,7 +127,7 @@ def test_encodings(encoding):
     ],
 )
 def test_what_is_no_notebook_says_what_it_is(data, reason):
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(DatasetError, match=reason):
         read(data)
 
 
