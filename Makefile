@@ -80,7 +80,7 @@ NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb)
 lint:  ## a pipeline's stage: style, errors and types of every source and notebook (LINT="companion ..." for the style of some)
 	@$(PYTHON) -m ruff check $(LINT)
 	@$(PYTHON) -m ruff format --check $(LINT)
-	@$(if $(filter .,$(LINT)),$(PYTHON) -m mypy)
+	@$(if $(and $(filter .,$(LINT)),$(if $(strip $(NAME)),,all)),$(PYTHON) -m mypy)  # types: of everything, or not at all
 
 unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/unit/test_draw.py ..." for some)
 	@$(PYTEST) -n $(WORKERS) -m "not slow" -q $(JUNIT) $(TESTS)
