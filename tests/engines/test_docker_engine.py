@@ -128,9 +128,9 @@ def test_a_killed_session_leaves_nothing_in_the_engine(client):
         chosen = {"label": f"{engine.SESSION}={kernel.stdout.readline().strip()}"}
         assert len(client.containers.list(filters=chosen)) == 1
         kernel.send_signal(sig)
-        kernel.wait(20)
-        assert until(lambda c=chosen: not client.api.containers(all=True, filters=c), 30)
-        assert until(lambda c=chosen: not client.volumes.list(filters=c) and not client.networks.list(filters=c), 30)
+        kernel.wait(120)
+        assert until(lambda c=chosen: not client.api.containers(all=True, filters=c))
+        assert until(lambda c=chosen: not client.volumes.list(filters=c) and not client.networks.list(filters=c))
     assert_gone(mark)
 
 

@@ -138,7 +138,7 @@ connection.execute("SELECT pg_sleep(60)")
     assert kernel.stdout.readline() == b"up\n"
     mine = segment(next(scratch.glob("postgres-*")))
     kernel.send_signal(sig)
-    kernel.wait(30)
+    kernel.wait(120)
     assert_gone(mark)
     assert until(lambda: not list(scratch.glob("postgres-*")))
     assert not exists(mine) and until(lambda: not shared())

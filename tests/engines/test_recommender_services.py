@@ -17,6 +17,7 @@ import hypothesis
 import pytest
 import requests
 import yaml
+from processes import until
 from recommender import catalogue, features, ranking
 from recommender.common import client, resilience, settings, trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
@@ -606,9 +607,12 @@ def test_a_request_is_followed_through_the_three(system):
         "/recommendations/7",
         headers={"traceparent": f"00-{trace_id}-{'b' * 16}-01", "X-Request-ID": "one"},
     )
-    end = time.monotonic() + 30
-    while len(spans := [s for s in system.log() if s.get("trace_id") == trace_id]) < 9 and time.monotonic() < end:
-        time.sleep(0.1)
+
+    def written() -> list[dict]:
+        return [span for span in system.log() if span.get("trace_id") == trace_id]
+
+    assert until(lambda: len(written()) >= 9)
+    spans = written()
     known = {span["span_id"] for span in spans} | {"b" * 16}
     assert {span["service"] for span in spans} == set(services.NAMES)
     assert all(span["parent_id"] in known and span["request_id"] == "one" for span in spans)

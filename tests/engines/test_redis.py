@@ -113,7 +113,7 @@ time.sleep(60)
     )
     assert kernel.stdout.readline() == b"up\n"
     kernel.send_signal(sig)
-    kernel.wait(30)
+    kernel.wait(120)
     assert_gone(mark)
     with redis.connect(folder=folder) as client:
         assert client.get("late") == b"1"

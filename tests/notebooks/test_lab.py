@@ -63,7 +63,7 @@ def lab(tmp_path_factory):
         yield info
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(120)
         assert_gone(mark)
 
 

@@ -293,7 +293,7 @@ def test_java_dies_with_a_killed_kernel(scratch, no_live_engines, executors):
     kernel = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, **mark})
     assert kernel.stdout.readline() == b"9\n"
     kernel.send_signal(signal.SIGKILL)
-    kernel.wait(20)
+    kernel.wait(120)
     kernel.stdout.close()
     assert_gone(mark)
 
@@ -336,7 +336,7 @@ def cluster(tmp_path):
     finally:
         for process in reversed(running):
             process.terminate()
-            process.wait(30)
+            process.wait(120)
         assert_gone(mark)
 
 
