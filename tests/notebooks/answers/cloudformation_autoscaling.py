@@ -82,3 +82,11 @@ WRONG = {
         ("no check", schedule(check="pass"), "more than MaxSize allows"),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "cloudformation_autoscaling-3": {
+        '- number = next(n for n in range(len(resources) + 1) if f"Schedule{n}" not in resources) / + number = next(n for n in range((len(resources) + 1) + 1) if f"Schedule{n}" not in resources)': "among one more number than there are resources, one is free: the search ends before the bound",
+        '- number = next(n for n in range(len(resources) + 1) if f"Schedule{n}" not in resources) / + number = next(n for n in range(len(resources) + 2) if f"Schedule{n}" not in resources)': "among one more number than there are resources, one is free: the search ends before the bound",
+    },
+}

@@ -102,3 +102,17 @@ WRONG = {
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "dask_audio-2": {
+        "- results = {name: value for name, (value, message) in zip(names, answers, strict=True) if message is None} / + results = {name: value for name, (value, message) in zip(names, answers) if message is None}": "dask.compute answers once for each argument: both are always equally long",
+        "- results = {name: value for name, (value, message) in zip(names, answers, strict=True) if message is None} / + results = {name: value for name, (value, message) in zip(names, answers, strict=False) if message is None}": "dask.compute answers once for each argument: both are always equally long",
+        "- return results, {name: message for name, (_, message) in zip(names, answers, strict=True) if message is not None} / + return results, {name: message for name, (_, message) in zip(names, answers) if message is not None}": "dask.compute answers once for each argument: both are always equally long",
+        "- return results, {name: message for name, (_, message) in zip(names, answers, strict=True) if message is not None} / + return results, {name: message for name, (_, message) in zip(names, answers, strict=False) if message is not None}": "dask.compute answers once for each argument: both are always equally long",
+    },
+    "dask_audio-3": {
+        "- return min(range(1, items + 1), key=finish) / + return min(range(1, (items + 1) + 1), key=finish)": "one more part is empty: it only adds to a load, and of equal numbers min takes the first",
+        "- return min(range(1, items + 1), key=finish) / + return min(range(1, items + 2), key=finish)": "one more part is empty: it only adds to a load, and of equal numbers min takes the first",
+    },
+}

@@ -114,3 +114,11 @@ WRONG = {
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "multiprocessing_images-3": {
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [-1] * len(costs)": "every entry is written before it is returned",
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [1] * len(costs)": "every entry is written before it is returned",
+    },
+}

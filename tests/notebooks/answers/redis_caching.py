@@ -193,3 +193,16 @@ WRONG = {
         ("no TTL", changed(_ONCE, (", ex=ttl", "")), "needs its TTL"),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "redis_caching-2": {
+        '- found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=True)) / + found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted])))': "MGET answers once for each key: both are always equally long",
+        '- found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=True)) / + found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=False))': "MGET answers once for each key: both are always equally long",
+        "- wanted = list(dict.fromkeys(ids)) / + wanted = dict.fromkeys(ids)": "a dictionary is gone through by its keys, as the list of them is",
+    },
+    "redis_caching-3": {
+        '- entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(8) / + entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(7)': "how long the token is, is free: it only has to differ from that of another caller",
+        '- entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(8) / + entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(9)': "how long the token is, is free: it only has to differ from that of another caller",
+    },
+}

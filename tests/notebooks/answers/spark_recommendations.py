@@ -154,3 +154,11 @@ def best_sellers_for_all(events, k):
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "spark_recommendations-3": {
+        "- row[0, product] = count / + row[-1, product] = count": "there is one row: the first is the last",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.1, 1.0)[-1] if history else popularity": "there is one row: the first is the last",
+    },
+}

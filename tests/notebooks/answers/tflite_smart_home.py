@@ -99,3 +99,10 @@ WRONG = {
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "tflite_smart_home-2": {
+        "- return scale, int(np.clip(round(-128 - low / scale), -128, 127)) / + return scale, int(np.clip(round(-128 - low / scale), -129, 127))": "low is at most 0, so the zero point is at least -128 before it is clipped",
+    },
+}
