@@ -321,3 +321,35 @@ def test_a_dask_cluster_survives_the_interrupt_of_a_cell(tmp_path, scratch, no_l
         command, capture_output=True, text=True, timeout=180, start_new_session=True, preexec_fn=interruptible
     )
     assert done.stdout.strip() == "3", done.stderr[-2000:]
+
+
+KILLED_AGAIN = """
+import os, time
+from companion.engines import dask
+
+def die():
+    os.kill(os.getpid(), 9)
+
+if __name__ == "__main__":
+    with dask.connect() as client:
+        end, kills = time.monotonic() + 40, 0
+        while time.monotonic() < end:  # more than twice the time after which the cluster looks for one that was lost
+            client.run(die, workers=[sorted(client.scheduler_info()["workers"])[0]], on_error="ignore")
+            kills += 1
+            client.wait_for_workers(2, timeout=120)
+            time.sleep(1)
+        print(kills > 1)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_again_and_again_is_started_again_and_again(tmp_path, scratch, no_live_engines):
+    (tmp_path / "script.py").write_text(KILLED_AGAIN)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        start_new_session=True,
+    )
+    assert done.stdout.strip() == "True", done.stderr[-2000:]

@@ -53,6 +53,9 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
             "temporary-directory": folder,  # the scheduler's, which takes no argument for it
             "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, **_MALLOC},
             "distributed.worker.preload": ["companion.engines.dask.uninterrupted"],
+            # a worker that died is started again by its nanny; by default the cluster looks 15 s later whether it is there, and
+            # gives it up for good when the machine is too busy for that, or when it has just died again
+            "distributed.deploy.lost-worker-timeout": "1 hour",
             # read from the variable when dask was imported; by now the reader may have unset it
             "scheduler-address": None,
         }
