@@ -52,8 +52,8 @@ _OWN_EMBEDDED = (
     *("spark.executorEnv.SPARK_LOCAL_IP", "spark.executorEnv.SPARK_LOCAL_HOSTNAME"),
 )
 _OWN_FAMILIES = ("spark.authenticate", "spark.connect.grpc.binding.")
-#: variables of the shell that would take the embedded engine elsewhere
-_HIDDEN = ("SPARK_REMOTE", "SPARK_API_MODE", "MASTER")
+#: variables of the shell that would take the engine elsewhere, or that are empty and not read as unset
+_HIDDEN = ("SPARK_REMOTE", "SPARK_API_MODE", "MASTER", "PYSPARK_SUBMIT_ARGS")
 _homes: list[Path] = []
 
 
