@@ -23,6 +23,7 @@ import yaml
 from companion import checkout
 from companion.configs.plain_yaml import Loader
 from companion.errors import EngineUnavailable, SettingError
+from companion.processes import environment
 
 #: names of a kustomization, in kubectl's order
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -99,10 +100,10 @@ def build(folder: Path) -> str:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     # KUBERC: nobody's preferences change the answer, and nothing is looked for in HOME
-    environment = {**os.environ, "KUBERC": "off", **_NO_NETWORK}
+    variables = environment.for_child({"KUBERC": "off"}, _NO_NETWORK)
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", env=environment, timeout=_SECONDS
+            command, capture_output=True, text=True, encoding="utf-8", env=variables, timeout=_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         why = f"no answer in {_SECONDS} s" if isinstance(error, subprocess.TimeoutExpired) else error.strerror

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 #: what names an engine, or a way into one (see ``VARIABLES`` of each module of ``companion.engines``)
 ENGINES = (
     "AWS_",
+    "COMPANION_BASE_IMAGE",
     "COMPANION_REAL_AWS",
     "DASK_",
     "DATABASE_URL",

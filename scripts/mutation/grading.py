@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companion import engines
+from companion.processes import environment
 from mutation.exercises import Exercises
 from mutation.mutants import Mutant
 from mutation.worker import TOO_LONG, Limits, Verdict
@@ -98,9 +98,8 @@ class Worker:
         self.setup_seconds: float = ready["ready"]
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in engines.VARIABLES}
         threads = dict.fromkeys(_ONE_THREAD, "1")
-        return kept | threads | {"COMPANION_WORKSPACE": str(self.folder), "TMPDIR": str(self.folder)}
+        return environment.for_child(threads, {"COMPANION_WORKSPACE": str(self.folder), "TMPDIR": str(self.folder)})
 
     def _say(self, words: Any) -> None:
         assert self.process.stdin is not None

@@ -255,7 +255,7 @@ def test_a_file_that_holds_no_manifests(tmp_path, text, message):
 
 
 def test_an_object_that_is_there_twice():
-    with pytest.raises(SettingError, match=r"^HorizontalPodAutoscaler recommender: is there twice$"):
+    with pytest.raises(SettingError, match=r"^HorizontalPodAutoscaler cpu-burner: is there twice$"):
         manifests.check([*objects(), scaler_manifest()], ["1.36"])
 
 

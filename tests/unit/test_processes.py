@@ -80,6 +80,10 @@ NO_WAIT = {
     "companion/processes/supervised.py:_supervise": "runs its command again and again; the pause grows",
     "companion/engines/redis.py:_migrate": "as long as it makes progress: nobody knows how large the data are",
     "companion/engines/pysyft/confine.py:_watch": "reads what a job prints, and looks at its files now and then",
+    "companion/grading/round.py:_in_processes": "students side by side, each with a deadline of its own",
+    "scripts/mutation/grading.py:hear": "reads a line from a pipe",
+    "scripts/mutation/worker.py:_end_with": "ends with its parent",
+    "scripts/mutation/worker.py:grade_forked": "mutants side by side, each with a deadline of its own",
 }
 
 
@@ -281,7 +285,7 @@ def test_what_somebody_elses_code_starts_under_a_guard_sees_none_of_it():
 WHOLE = {
     "companion/processes/environment.py:for_child": "the filter itself",
     "companion/processes/environment.py:strip": "the filter itself",
-    "companion/engines/pysyft/__init__.py:prepare": "uv, which has to find and log in to the reader's package index",
+    "companion/engines/pysyft/jobs.py:prepare": "uv, which has to find and log in to the reader's package index",
     "companion/engines/pysyft/confine.py:main": "has been filtered by the job's guard",
     "scripts/bench.py:run_notebook": "a notebook as a reader would run it",
     "scripts/notebooks.py:execute": "without the live engines, by a list of its own",
