@@ -20,8 +20,12 @@ OWNED = ("companion/book.py", "data/README.md", "README.md", "notebooks", "tests
 def state(root) -> dict[str, int]:
     """What `make new` writes to, by file, with the time of its last change."""
     files = [path for name in OWNED for path in (root / name, *(root / name).rglob("*")) if path.is_file()]
+    # a notebook that runs beside this has its caches there
+    caches = ("__pycache__", ".hypothesis", ".ipynb_checkpoints")
     return {
-        path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in files if "__pycache__" not in str(path)
+        path.relative_to(root).as_posix(): path.stat().st_mtime_ns
+        for path in files
+        if not set(caches) & set(path.parts)
     }
 
 

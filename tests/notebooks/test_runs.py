@@ -66,7 +66,7 @@ def test_a_run_is_measured_with_all_its_processes(book_of_one):
 def test_what_is_left_behind_is_named(scratch, tmp_path):
     """Prove by breaking: a process, and a file outside the scratch folder."""
     start = [sys.executable, "-c", "import subprocess as s; s.Popen(['sleep', '600'], start_new_session=True)"]
-    with pytest.raises(AssertionError, match=r"left behind:\n\d+ sleep 600"), watched(scratch) as environment:
+    with pytest.raises(AssertionError, match=r"left behind:\n\d+ sleep 600"), watched(scratch, grace=1) as environment:
         subprocess.run(start, env={**os.environ, **environment}, check=True)
     write = [sys.executable, "-c", "import pathlib; (pathlib.Path.home() / 'x').touch()"]
     with pytest.raises(AssertionError, match="files outside"), watched(scratch) as environment:

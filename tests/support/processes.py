@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 
 MARK = "COMPANION_TEST_MARK"
+#: what a busy machine needs; nobody waits for it when all is well
+GRACE_SECONDS = 120.0
 
 
 def new_mark() -> dict[str, str]:
@@ -35,8 +37,8 @@ def marked(mark: dict[str, str]) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
-    """Whether the condition comes true in time; the time is what a busy machine needs, and nobody waits for it when all is well."""
+def until(condition: Callable[[], bool], seconds: float = GRACE_SECONDS) -> bool:
+    """Whether the condition comes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -45,9 +47,9 @@ def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     return condition()
 
 
-def assert_gone(mark: dict[str, str]) -> None:
+def assert_gone(mark: dict[str, str], grace: float = GRACE_SECONDS) -> None:
     """No marked process is left after a grace period; the survivors are named, then killed."""
-    if until(lambda: not marked(mark)):
+    if until(lambda: not marked(mark), grace):
         return
     survivors = marked(mark)
     names = [f"{p.pid} {' '.join(p.cmdline())[:120]}" for p in survivors]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from processes import assert_gone, assert_no_new_shared_memory, new_mark, shared_memory
+from processes import GRACE_SECONDS, assert_gone, assert_no_new_shared_memory, new_mark, shared_memory
 
 _FOLDERS = ("HOME", "TMPDIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 #: caches that libraries keep in a user's home are theirs, and the same for every program
@@ -26,13 +26,13 @@ class Watch:
         folders = {name: str(self._root / name) for name in _FOLDERS}
         self.environment = {**self._mark, **folders, "COMPANION_WORKSPACE": str(scratch)}
 
-    def check(self) -> None:
-        """Once the processes are said to have ended.
+    def check(self, grace: float = GRACE_SECONDS) -> None:
+        """Once the processes are said to have ended; they have so many seconds left to go.
 
         Raises:
             AssertionError: something was left; it is named.
         """
-        assert_gone(self._mark)
+        assert_gone(self._mark, grace)
         assert_no_new_shared_memory(self._before)
         left = [
             str(p.relative_to(self._root))
@@ -51,7 +51,7 @@ class Watch:
 
 
 @contextmanager
-def watched(scratch: Path) -> Iterator[dict[str, str]]:
+def watched(scratch: Path, grace: float = GRACE_SECONDS) -> Iterator[dict[str, str]]:
     """The environment for the block's processes.
 
     Raises:
@@ -60,6 +60,6 @@ def watched(scratch: Path) -> Iterator[dict[str, str]]:
     watch = Watch(scratch)
     try:
         yield watch.environment
-        watch.check()
+        watch.check(grace)
     finally:
         watch.remove()
