@@ -22,6 +22,7 @@ from companion.engines import _embedded, _http, guest
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable, SettingError
 from companion.processes.server import Server, free_port, is_free
+from companion.processes.wait import until
 from companion.workspace import check_free, disk_errors, workspace
 
 #: the server, and a folder whose ``*.json`` it watches (its own ``file_sd_configs``)
@@ -151,7 +152,7 @@ def _live_version() -> tuple[str, str] | None:
     if url is None:
         return None
     with _live(url, {}, (), timeout=2) as api:
-        return _version(api), _http.shown(url)
+        return _version(api, wait=0), _http.shown(url)
 
 
 def _embedded_version() -> tuple[str, str]:
@@ -171,17 +172,24 @@ def _live(url: str, settings: Mapping[str, Any], rules: Sequence[str | Path], ti
     api = Api(bare, timeout=timeout)
     if user:
         api.auth = (user, secret)
-    _version(api)
+    _version(api, wait=timeout)
     if static := _static(settings):
         api.at_close(_announce(static))
     return api
 
 
-def _version(api: Api) -> str:
-    """What the live server says of its version; EngineUnavailable when it does not, or is none."""
+def _version(api: Api, wait: float) -> str:
+    """What the live server says of its version; EngineUnavailable when it does not, or is none.
+
+    A server that has just been started reads its data first, and answers 503 all the while: it is given ``wait`` seconds.
+    """
     where = api.url.rstrip("/")
     try:
-        answer = api.get("api/v1/status/buildinfo")
+        answer = until(
+            lambda: None if (got := api.get("api/v1/status/buildinfo")).status_code == 503 else [got],
+            wait,
+            f"the server at {VARIABLE}={where} is not ready (status 503)",
+        )[0]
     except requests.RequestException as error:
         raise EngineUnavailable(
             f"nothing answers at {VARIABLE}={where} ({type(error).__name__}). "

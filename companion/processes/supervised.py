@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -169,7 +170,7 @@ def run(
     """Start a service of ``docker/`` on loopback, under gunicorn; it dies with this process.
 
     Args:
-        folder: an empty one, for its log and its temporary files.
+        folder: its log and its temporary files lie in a new one beside it, so that a second start never meets the first.
         service: its folder, with ``service.py`` and ``model/``; the folder above holds the package ``serving``.
         memory: bytes that each of its processes may have.
         cpus: how many cores they may use together.
@@ -177,7 +178,8 @@ def run(
         environment: variables beside what of this process' own a child may see (``companion.processes.environment``).
         application, config: what gunicorn runs, and how.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     options = json.dumps({"folder": str(folder), "memory": memory, "cpus": cpus, "restart": restart})
     variables = {
         "PYTHONPATH": f"{service.parent}{os.pathsep}{service}",

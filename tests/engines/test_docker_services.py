@@ -247,6 +247,17 @@ def running(trained, scratch):
     service.remove()
 
 
+@pytest.mark.slow
+def test_a_second_start_in_the_same_place_is_another_service(running, trained, scratch):
+    """As with an engine's containers: whoever interrupts the cell that starts one runs it again, and the first is still there."""
+    second = supervised.run(scratch / "c", trained / "model_server")
+    try:
+        wait_until_ready(second)
+        assert second.url != running.url and ask(running) == 200
+    finally:
+        second.remove()
+
+
 def wait_until_ready(service) -> None:
     def ready() -> bool:
         try:

@@ -180,14 +180,14 @@ def test_unreachable_is_said_without_the_password(monkeypatch):
 
 
 @contextmanager
-def pretended(status: int, body: bytes):
-    """A server that says the same to everything; the Authorization headers that it got."""
-    got = []
+def pretended(status: int | list[int], body: bytes):
+    """A server that says the same to everything, its last status for ever; the Authorization headers that it got."""
+    got, statuses = [], [status] if isinstance(status, int) else status
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             got.append(self.headers.get("Authorization"))
-            self.send_response(status)
+            self.send_response(statuses[min(len(got), len(statuses)) - 1])
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -216,6 +216,18 @@ def test_what_answers_but_is_of_no_use(monkeypatch, status, body, message):
         monkeypatch.setenv("PROMETHEUS_URL", f"http://{place}")
         with pytest.raises(EngineUnavailable, match=message):
             prometheus.connect()
+
+
+def test_a_live_one_that_still_starts_is_waited_for(monkeypatch):
+    """It answers 503 to everything until it has read its data: it is a Prometheus, and will be ready."""
+    with pretended([503, 503, 200], BUILD) as (place, got):
+        monkeypatch.setenv("PROMETHEUS_URL", f"http://{place}")
+        prometheus.connect().close()
+        assert len(got) == 3
+    with pretended(503, b"Service Unavailable") as (place, _):
+        monkeypatch.setenv("PROMETHEUS_URL", f"http://{place}")
+        with pytest.raises(EngineUnavailable, match=r"is not ready \(status 503\) after 0.2 s"):
+            prometheus.connect(timeout=0.2)
 
 
 def test_a_live_one_learns_of_targets_by_a_file_that_goes_again(monkeypatch, tmp_path):

@@ -66,7 +66,7 @@ CASES = list(cases())
     ("where", "exercise", "label", "source", "hint"), CASES, ids=[f"{e}: {label}" for _, e, label, _, _ in CASES]
 )
 def test_answer(where, exercise, label, source, hint, exercises):
-    if missing := missing_engines(chapters.engines_of(where)):
+    if missing := missing_engines(where.engines):
         pytest.skip(f"{where.name} needs {missing[0]}")
     error = exercises(where).grade(exercise, label, source)
     if hint is None:
@@ -79,7 +79,7 @@ def test_answer(where, exercise, label, source, hint, exercises):
 
 def test_the_exercises_leave_nothing_behind(chapter, exercises):
     """The process ends by itself after all those answers: no process, no file outside the scratch folder, no shared memory."""
-    if missing := missing_engines(chapters.engines_of(chapter)):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     exercises(chapter).close()
 

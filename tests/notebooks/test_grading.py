@@ -65,7 +65,7 @@ def setup_of(cells: list[dict]) -> list[str]:
 
 
 def test_the_source_earns_every_automatic_point_and_a_blank_copy_none(chapter, released, exercises):
-    if missing := missing_engines(chapters.engines_of(chapter)):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     blank = released(chapter).cells
     source = chapters.cells(chapter)

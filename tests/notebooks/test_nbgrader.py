@@ -9,7 +9,6 @@ import os
 import pytest
 from conftest import missing_engines
 from course import Course
-from harness import chapters
 from watch import watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.drill]
@@ -45,7 +44,7 @@ def failures(notebook, *, exercises: bool) -> list[str]:
 
 
 def test_nbgrader_itself_gives_the_source_all_and_a_blank_copy_none(course, chapter, scratch, monkeypatch):
-    if missing := missing_engines(chapters.engines_of(chapter)):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     exercises_only(course)
     course.release()

@@ -10,14 +10,14 @@ import sys
 import pytest
 import runs_noted
 from conftest import NOTEBOOKS, missing_engines
-from harness import chapters, report, runs
+from harness import report, runs
 from watch import watched
 
 pytestmark = pytest.mark.slow
 
 
 def test_it_runs_as_stored_and_leaves_nothing_behind(chapter, scratch, record_property):
-    if missing := missing_engines(chapters.engines_of(chapter)):
+    if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     path = NOTEBOOKS / chapter.file
     with watched(scratch) as environment:

@@ -153,6 +153,22 @@ def test_everything_about_a_notebook(project):
         selection.about(["nope"], project)
 
 
+def test_of_a_file_about_many_only_what_names_the_notebook_s_module_runs(project):
+    """The tests of all engines in common import each of them."""
+    modules = ("companion.engines.dask", "companion.engines.redis", "companion.datasets.audio")
+    project.files.append("tests/engines/test_all.py")
+    (project.root / "tests/engines/test_all.py").write_text("".join(f"import {module}\n" for module in modules))
+    chosen = selection.about(["redis_caching"], Project(project.root, project.files))
+    assert "tests/engines/test_redis.py" in chosen.files and chosen.parts == {
+        "tests/engines/test_all.py": ["redis", "redis_caching"]
+    }
+    assert chosen.takes("tests/engines/test_all.py", None, "test_a_full_disk[redis]")
+    assert not chosen.takes("tests/engines/test_all.py", None, "test_a_full_disk[dask]")
+    assert chosen.takes("tests/engines/test_all.py", None), "the file is read"
+    assert "tests/engines/test_all.py: what names redis or redis_caching" in chosen.lines()
+    assert selection.Selection.loaded(json.loads(json.dumps(chosen.dumped()))) == chosen
+
+
 def test_what_runs_is_said_with_its_reason(project):
     lines = selection.touched_by({"data/audio/lengths.csv": None, "tests/unit/test_audio.py": None}, project).lines()
     assert "everything about dask_audio: data/audio/lengths.csv has changed" in lines

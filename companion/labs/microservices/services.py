@@ -109,9 +109,8 @@ class Recommender:
     ) -> SupervisedProcess:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
-        folder = self.folder / f"{name}-{len(self._running)}"
         service = supervised.run(
-            folder,
+            self.folder / name,
             checkout.folder("docker/recommender"),
             restart=restart,
             application=f"recommender.{name}:create_app()",
@@ -121,7 +120,7 @@ class Recommender:
                 "SERVICE_THREADS": str(threads),
                 "SERVICE_DRAIN_SECONDS": "1",
                 "SERVICE_LOG_LEVEL": "warning",
-                "SERVICE_ACCESS_LOG": str(folder / "access.log"),
+                "SERVICE_ACCESS_LOG": str(self.folder / f"{name}-{len(self._running)}.access.log"),
                 "FEATURES_PREFIX": self.prefix,
                 **self.environment(name),
                 **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},

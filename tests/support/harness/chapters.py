@@ -11,11 +11,6 @@ from companion.book import Chapter
 NOTEBOOKS = checkout.folder("notebooks")
 
 
-def engines_of(chapter: Chapter) -> tuple[str, ...]:
-    """Engine modules without which the notebook can't run."""
-    return chapter.engines
-
-
 @cache
 def cells(chapter: Chapter) -> tuple[dict, ...]:
     """The notebook's cells, each with ``cell_type``, ``source`` as one text, ``metadata``; none where there is no file yet."""
@@ -45,6 +40,11 @@ def seconds(chapter: Chapter) -> int:
 def taught(chapter: Chapter) -> list[str]:
     """Sources of the taught code cells: those before and between the exercises."""
     return [cell["source"] for cell in code(chapter) if not marks(cell)]
+
+
+def raising(chapter: Chapter) -> set[str]:
+    """Sources of the taught cells that are meant to end with an error."""
+    return {cell["source"] for cell in code(chapter) if "raises-exception" in cell["metadata"].get("tags", [])}
 
 
 def setup(chapter: Chapter) -> list[str]:

@@ -99,7 +99,7 @@ class Choice:
         """Whether a test runs."""
         entry = order.chapter_of(item.nodeid)
         path = item.path.relative_to(self.root).as_posix() if item.path.is_relative_to(self.root) else ""
-        if not self.selection.takes(path, entry.name if entry else None):
+        if not self.selection.takes(path, entry.name if entry else None, item.name):
             return False
         if item.get_closest_marker("drill") is None or entry is None or self.config.getoption("drills"):
             return True

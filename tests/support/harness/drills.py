@@ -49,7 +49,7 @@ def _with_packages(names: set[str]) -> set[str]:
 @cache
 def kinds(chapter: Chapter) -> frozenset[str]:
     """Of a whole notebook."""
-    return kinds_of(chapters.taught(chapter)) | set(chapters.engines_of(chapter)) or frozenset({"the kernel alone"})
+    return kinds_of(chapters.taught(chapter)) | set(chapter.engines) or frozenset({"the kernel alone"})
 
 
 @cache

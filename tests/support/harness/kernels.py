@@ -21,6 +21,8 @@ _POLL_SECONDS = 0.02
 class Kernel:
     """A kernel whose processes carry a mark.
 
+    No cell is asked to stop on an error: what follows a failed or interrupted one at once would come back "aborted", not run.
+
     Args:
         folder: its working directory.
         mark: variables beside the inherited ones.
@@ -36,11 +38,12 @@ class Kernel:
 
     def run(self, source: str, timeout: float = CELL_SECONDS) -> dict:
         """Run a cell to its end; the content of the kernel's reply."""
-        return self.client.execute_interactive(source, timeout=timeout, output_hook=lambda _: None)["content"]
+        asked = {"stop_on_error": False, "timeout": timeout, "output_hook": lambda _: None}
+        return self.client.execute_interactive(source, **asked)["content"]
 
     def start(self, source: str) -> str:
         """Start a cell; the id by which its reply is known."""
-        return self.client.execute(source)
+        return self.client.execute(source, stop_on_error=False)
 
     def reply(self, message: str, timeout: float = CELL_SECONDS) -> dict | None:
         """The reply to a started cell; None when it has not come in time."""

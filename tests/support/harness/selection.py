@@ -49,6 +49,8 @@ _ROOMS = (
 #: the harness' own tests name notebooks as examples
 _ITS_OWN = ("tests/unit/test_harness.py", "tests/unit/test_selection.py")
 _ANSWERS = "tests/notebooks/answers/"
+#: a file of tests that imports more modules of rooms, or packages, is about what they have in common
+_FEW = 2
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Selection:
     Attributes:
         everything: the reason for running all; empty when it is a choice.
         files: chosen files of tests, each with its reason.
+        parts: files of which only the tests that name one of these words run, as ``[dask]`` or ``test_dask_...``.
         notebooks: chosen notebooks by name, each with its reason.
         rules_only: those of them of which only the text has changed.
         uncounted: changed files that change nothing that runs.
@@ -65,18 +68,22 @@ class Selection:
 
     everything: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, list[str]] = field(default_factory=dict)
     notebooks: dict[str, str] = field(default_factory=dict)
     rules_only: set[str] = field(default_factory=set)
     uncounted: list[str] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
-        return not (self.everything or self.files or self.notebooks)
+        return not (self.everything or self.files or self.parts or self.notebooks)
 
-    def takes(self, path: str, name: str | None) -> bool:
-        """Whether a test runs: by its file, and by the notebook that it is about, if it is about one."""
+    def takes(self, path: str, name: str | None, test: str | None = None) -> bool:
+        """Whether a test runs: by its file, by the notebook that it is about, if it is about one, and by its own name; without a
+        test's name, whether any of the file may."""
         if self.everything or path in self.files:
             return True
+        if path in self.parts:
+            return test is None or any(word in test for word in self.parts[path])
         if name not in self.notebooks or not path.startswith(_PER_NOTEBOOK):
             return False
         return name not in self.rules_only or path.rpartition("/")[2] in RULES
@@ -90,6 +97,7 @@ class Selection:
             what = "the rules for the text of" if name in self.rules_only else "everything about"
             lines.append(f"{what} {name}: {reason}")
         lines += [f"{path}: {reason}" for path, reason in self.files.items()]
+        lines += [f"{path}: what names {' or '.join(words)}" for path, words in self.parts.items()]
         lines += [f"does not count: {path} (only comments, docstrings or layout)" for path in self.uncounted]
         return lines or ["nothing: no file has changed that a test stands on"]
 
@@ -119,23 +127,46 @@ def about(names: list[str], project: Project) -> Selection:
         entry = chapter(name)
         chosen.notebooks[name] = "asked for"
         own = own_modules(entry, project)
+        words = {name, *(_word(module) for module in own)}
         for path in tests_of(project):
             if path.startswith(_PER_NOTEBOOK) or path in _ITS_OWN:
                 continue
-            if name in project.uses(path).texts or path.rpartition("/")[2] == f"test_{name}.py":
+            imported = project.imported(path)
+            named = [c.name for c in BOOK if c.name in project.uses(path).texts]
+            shared = sorted(own & imported)
+            subjects = [word for word in words if f"_{word}_" in path.rpartition("/")[2].replace(".py", "_")]
+            if name in subjects or named == [name]:
                 chosen.files.setdefault(path, f"names {name}")
-            elif shared := sorted(own & project.imported(path)):
+            elif shared and (subjects or len({_whole(module) for module in rooms(imported)}) <= _FEW):
                 chosen.files.setdefault(path, f"imports {shared[0]}, as {name} does")
+            elif shared or name in named:  # about several: what it says of this one
+                chosen.parts[path] = sorted({*words, *chosen.parts.get(path, ())})
+    for path in set(chosen.parts) & set(chosen.files):
+        del chosen.parts[path]
     return chosen
 
 
 def own_modules(entry: Chapter, project: Project) -> set[str]:
     """The engines, data sets and other modules of rooms that the notebook's cells import themselves."""
-    found = project.imported(f"notebooks/{entry.file}")
-    around = {
-        path for path in found if path.endswith("/__init__.py") and path.count("/") <= 2
-    }  # .../engines/, not .../dask/
-    return {path for path in found - around if path.startswith(_ROOMS)}
+    return rooms(project.imported(f"notebooks/{entry.file}"))
+
+
+def rooms(imported: set[str]) -> set[str]:
+    """Those of the imported modules that lie in a room."""
+    # .../engines/, not .../dask/
+    around = {path for path in imported if path.endswith("/__init__.py") and path.count("/") <= 2}
+    return {path for path in imported - around if path.startswith(_ROOMS)}
+
+
+def _whole(module: str) -> str:
+    """What a module is a part of, where a package is one thing: ``companion/engines/dask``, ``packages/jenkinsfile``."""
+    parts = module.removesuffix(".py").split("/")
+    return "/".join(parts[: 3 if parts[0] == "companion" else 2])
+
+
+def _word(module: str) -> str:
+    """What tests call a module: ``dask`` for .../engines/dask/__init__.py."""
+    return module.removesuffix("/__init__.py").rpartition("/")[2].removesuffix(".py")
 
 
 def touched_by(changes: dict[str, str | None], project: Project) -> Selection:
