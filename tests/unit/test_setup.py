@@ -9,6 +9,8 @@ import pytest
 from companion import checkout
 
 ROOT = checkout.folder()
+#: of a pretended Python: it answers every other call (`-c`, `--version`) with nothing; "$3" is the new environment's folder
+VENV_ONLY = '[ "$2" = venv ] || exit 0; case "$3" in ""|/*) exit 9;; esac'
 NEEDED = ("scripts/setup.sh", "scripts/lab_overrides.json", "requirements.lock", "pyproject.toml", ".python-version")
 
 
@@ -44,6 +46,14 @@ def fake(folder: Path, name: str, script: str) -> None:
     (folder / name).chmod(0o755)
 
 
+def test_a_pretended_python_writes_only_where_it_is_told(tmp_path):
+    """Without a folder it would write to /bin, as root with success."""
+    fake(tmp_path, "python3.12", f"{VENV_ONLY}; touch here")
+    for arguments, code in ((("--version",), 0), (("-m", "venv", ""), 9), (("-m", "venv", "/x"), 9)):
+        assert subprocess.run([tmp_path / "python3.12", *arguments], cwd=tmp_path).returncode == code
+        assert not (tmp_path / "here").exists()
+
+
 def test_no_python_is_said(clone, tmp_path):
     done = setup(clone, programs(tmp_path / "bin"))
     assert done.returncode == 1
@@ -64,7 +74,7 @@ def test_without_a_network_it_says_so(clone, tmp_path):
     fake(
         bin_,
         "python3.12",
-        'case "$1" in -c) exit 0;; esac; mkdir -p "$3/bin"; echo "exit 1" > "$3/bin/python"; chmod +x "$3/bin/python"',
+        f'{VENV_ONLY}; mkdir -p "$3/bin"; echo "exit 1" > "$3/bin/python"; chmod +x "$3/bin/python"',
     )
     (bin_ / "chmod").symlink_to(shutil.which("chmod"))
     done = setup(clone, bin_)
@@ -90,7 +100,7 @@ def made(clone, tmp_path):
     fake(
         bin_,
         "python3.12",
-        f'{note}; case "$1" in -c) exit 0;; esac; mkdir -p "$3/bin"; cp "{tmp_path / "inner"}" "$3/bin/python"; '
+        f'{note}; {VENV_ONLY}; mkdir -p "$3/bin"; cp "{tmp_path / "inner"}" "$3/bin/python"; '
         f'echo "VIRTUAL_ENV=$PWD/.venv" > "$3/bin/activate"',
     )
     done = setup(clone, bin_)
