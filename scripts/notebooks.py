@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from companion import book, checkout, engines
+from companion.processes import kernels
 
 NOTEBOOKS = checkout.folder("notebooks")
 CELL_TIMEOUT_SECONDS = 300
@@ -35,6 +36,7 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,
         kernel_name="python3",
+        kernel_manager_class=kernels.Manager,
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()

@@ -14,6 +14,7 @@ from nbgrader import preprocessors, utils
 from traitlets import Float, Integer
 
 from companion.grading.submission import KEY, note, notes
+from companion.processes.kernels import Manager
 
 _LIMIT_MEMORY = "import resource; resource.setrlimit(resource.RLIMIT_DATA, ({0}, {0})); del resource"
 
@@ -46,6 +47,7 @@ class Execute(preprocessors.Execute):
             for cell in filter(_runs, nb.cells):
                 cell.outputs = [_error("nothing was handed in that could be read")]
             return nb, resources
+        self.kernel_manager_class = Manager
         self._patience: int = int(self.iopub_timeout)
         self._deadline = time.monotonic() + self.notebook_timeout
         self._given_up: dict[int, str] = {}

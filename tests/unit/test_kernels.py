@@ -1,0 +1,65 @@
+"""A kernel's reply of which the client was never told."""
+
+import asyncio
+from queue import Empty
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from companion.processes.kernels import Channel, Manager
+
+
+class Untold:
+    """A socket that says on its n-th question only that a message is there."""
+
+    def __init__(self, told: int):
+        self.told, self.asked = told, []
+
+    async def poll(self, milliseconds: int) -> bool:
+        self.asked.append(milliseconds)
+        return len(self.asked) >= self.told
+
+
+@pytest.fixture
+def channel(monkeypatch):
+    """A channel over a socket that says on its n-th question only that there is a message."""
+
+    async def received(self) -> dict:
+        return {"content": "here"}
+
+    monkeypatch.setattr(Channel, "_recv", received)
+
+    def made(told: int) -> Channel:
+        channel = Channel.__new__(Channel)
+        channel.socket = Untold(told)
+        return channel
+
+    return made
+
+
+@pytest.mark.parametrize("timeout", [None, 300])
+def test_it_looks_again_and_never_waits_for_the_whole_time_at_once(channel, timeout):
+    looks = channel(told=4)
+    assert asyncio.run(looks.get_msg(timeout=timeout)) == {"content": "here"}
+    assert looks.socket.asked == [1000] * 4
+
+
+def test_it_gives_up_when_time_is_up(channel):
+    looks = channel(told=10**9)
+    for timeout in (0, -1, 0.01):
+        with pytest.raises(Empty):
+            asyncio.run(looks.get_msg(timeout=timeout))
+
+
+def test_nbclient_waits_by_it():
+    cells = ["import ipywidgets\nout = ipywidgets.Output()", "with out:\n    print(1)\n    out.clear_output()"]
+    client = NotebookClient(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]),
+        kernel_name="python3",
+        kernel_manager_class=Manager,
+        on_notebook_start=lambda notebook: seen.append(type(client.kc.shell_channel)),
+    )
+    seen = []
+    client.execute()
+    assert seen == [Channel]
