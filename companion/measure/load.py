@@ -156,7 +156,11 @@ def together(function: Callable[[], object], *, threads: int = 16) -> list[Any]:
         return function()
 
     with ThreadPoolExecutor(threads) as pool:
-        return [future.result() for future in [pool.submit(call) for _ in range(threads)]]
+        try:
+            return [future.result() for future in [pool.submit(call) for _ in range(threads)]]
+        except BaseException:
+            start.abort()  # an interrupt before the last has come: the others would wait for it, and the pool for them
+            raise
 
 
 class Background:

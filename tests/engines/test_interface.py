@@ -14,6 +14,7 @@ import pytest
 
 from companion import CompanionError, SettingError, book, checkout, cpu_only, engines, errors, quiet
 from companion.engines import _embedded, postgres, prometheus, redis, spark
+from companion.processes import environment
 
 ROOT = checkout.folder()
 MODULES = {name: import_module(f"companion.engines.{name}") for name in engines.NAMES}
@@ -89,6 +90,11 @@ def test_the_list_of_variables_is_made_of_the_modules():
     assert {"DOCKER_HOST", "SYFT_DO_EMAIL", "JENKINS_TOKEN", "COMPANION_BASE_IMAGE"} <= set(each)
     with pytest.raises(AttributeError, match="no attribute 'VARIABLE'"):
         _ = engines.VARIABLE
+
+
+def test_no_child_sees_a_variable_of_an_engine():
+    """The beginnings of names in companion/processes/environment.py are kept by hand: that room knows no engine."""
+    assert [name for name in engines.VARIABLES if environment.is_passed_on(name)] == []
 
 
 def test_no_module_reads_a_live_variable_that_it_does_not_name():

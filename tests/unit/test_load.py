@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,6 +42,28 @@ def test_an_interrupt_ends_all_threads():
 def test_they_start_together():
     everyone = threading.Barrier(8)
     assert sorted(load.together(lambda: everyone.wait(30), threads=8)) == list(range(8))
+
+
+def test_an_interrupt_before_all_have_come_leaves_nobody_waiting(monkeypatch):
+    """Those who have come wait for the last, and the pool's end waits for them: the kernel would never come back."""
+    submit, came = ThreadPoolExecutor.submit, []
+
+    def interrupted(pool, call):
+        if len(came) == 5:
+            raise KeyboardInterrupt
+        came.append(submit(pool, call))
+        return came[-1]
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    ended = threading.Event()
+
+    def reader() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            load.together(lambda: 1, threads=8)
+        ended.set()
+
+    threading.Thread(target=reader, daemon=True).start()
+    assert ended.wait(60) and all(future.done() for future in came)
 
 
 @pytest.mark.parametrize("wrong", [{"items": []}, {"items": [1], "threads": 0}])
