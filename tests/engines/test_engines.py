@@ -226,6 +226,28 @@ def test_dask_unreachable_names_the_address(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc's allocator that is told")
+def test_a_dask_worker_with_little_memory_gives_back_what_it_frees():
+    """One that keeps it stays above 80 % of its limit when all of its results are on disk, and is paused for ever."""
+
+    def kept() -> int:  # bytes that the process still holds of fifty million that it has filled and freed
+        import psutil
+
+        before = psutil.Process().memory_info().rss
+        filled = [bytes([1]) * 500_000 for _ in range(100)]
+        del filled
+        return psutil.Process().memory_info().rss - before
+
+    def room(dask_worker) -> float:  # shares of the limit between writing to disk and the pause
+        memory = dask_worker.memory_manager
+        return memory.memory_pause_fraction - memory.memory_spill_fraction
+
+    with dask.connect(n_workers=1, memory_limit="400MiB") as client:
+        assert [number < 20 * 2**20 for number in client.run(kept).values()] == [True]
+        assert [share > 0.15 for share in client.run(room).values()] == [True], "a few results more, and it is paused"
+
+
+@pytest.mark.slow
 def test_dask_is_its_own_client_on_loopback_over_tls():
     from distributed import Client
 

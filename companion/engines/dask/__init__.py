@@ -23,6 +23,10 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 #: Dask's own default gives freed memory back at once, and so pays for every array of a megabyte with page faults, which
 #: made the audio features two thirds slower; a few MiB of slack cost nothing and keep the arrays warm
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20)}
+#: but where memory is short, slack counts: a worker that has written all to disk and is still above 80 % of its limit, because
+#: what it freed was kept, is paused for ever
+_MALLOC_WHERE_SHORT = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**10)}
+_SHORT = 2**30
 
 
 def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 20.0) -> Client:
@@ -30,7 +34,7 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
 
     Args:
         n_workers: worker processes of one thread each. A live cluster has its own; fewer than this many is an error.
-        memory_limit: for each embedded worker; the nanny acts on it (spill at 70 %, pause at 80 %, restart at 95 %).
+        memory_limit: for each embedded worker; the nanny acts on it (spill at 60 %, pause at 80 %, restart at 95 %).
         timeout: seconds to wait for a live scheduler.
 
     The embedded cluster listens on loopback only and speaks TLS with certificates made for this one session.
@@ -44,14 +48,19 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
         return _connect_live(address, n_workers, timeout)
     _embedded.require_machine()
     import dask
+    from dask.utils import parse_bytes
 
     from companion.engines.dask.nanny import TidyNanny
 
+    malloc = _MALLOC_WHERE_SHORT if parse_bytes(memory_limit) < _SHORT else _MALLOC
     folder = str(workspace("dask"))
     dask.config.set(
         {
             "temporary-directory": folder,  # the scheduler's, which takes no argument for it
-            "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, **_MALLOC},
+            "distributed.nanny.pre-spawn-environ": {**_ONE_THREAD, **malloc},
+            # a tenth earlier than by default, so that a worker which writes to disk is well below the 80 % at which it is paused
+            "distributed.worker.memory.target": 0.5,
+            "distributed.worker.memory.spill": 0.6,
             "distributed.worker.preload": ["companion.engines.dask.uninterrupted"],
             # a worker that died is started again by its nanny; by default the cluster looks 15 s later whether it is there, and
             # gives it up for good when the machine is too busy for that, or when it has just died again
