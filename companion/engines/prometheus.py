@@ -185,7 +185,7 @@ def _version(api: Api, wait: float) -> str:
     """
     where = api.url.rstrip("/")
     try:
-        answer = until(
+        answer = until(  # in a list: requests takes an answer that is an error for false
             lambda: None if (got := api.get("api/v1/status/buildinfo")).status_code == 503 else [got],
             wait,
             f"the server at {VARIABLE}={where} is not ready (status 503)",

@@ -248,6 +248,14 @@ def test_a_dask_worker_with_little_memory_gives_back_what_it_frees():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("limit", ["auto", "0"])
+def test_a_memory_limit_may_be_any_that_dask_takes(limit):
+    """A share of the machine's by its cores, or none at all."""
+    with dask.connect(n_workers=1, memory_limit=limit) as client:
+        assert client.submit(sum, [1, 2, 3]).result() == 6
+
+
+@pytest.mark.slow
 def test_dask_is_its_own_client_on_loopback_over_tls():
     from distributed import Client
 

@@ -24,7 +24,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 #: made the audio features two thirds slower; a few MiB of slack cost nothing and keep the arrays warm
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20)}
 #: but where memory is short, slack counts: a worker that has written all to disk and is still above 80 % of its limit, because
-#: what it freed was kept, is paused for ever
+#: what it freed was kept, is paused for ever. So there Dask's own default stands
 _MALLOC_WHERE_SHORT = {"MALLOC_TRIM_THRESHOLD_": str(64 * 2**10)}
 _SHORT = 2**30
 
@@ -48,11 +48,12 @@ def connect(*, n_workers: int = 2, memory_limit: str = "1GiB", timeout: float = 
         return _connect_live(address, n_workers, timeout)
     _embedded.require_machine()
     import dask
-    from dask.utils import parse_bytes
+    from distributed.worker_memory import parse_memory_limit
 
     from companion.engines.dask.nanny import TidyNanny
 
-    malloc = _MALLOC_WHERE_SHORT if parse_bytes(memory_limit) < _SHORT else _MALLOC
+    limit = parse_memory_limit(memory_limit, 1, logger=logging.getLogger("distributed.nanny"))  # None: there is none
+    malloc = _MALLOC if limit is None or limit >= _SHORT else _MALLOC_WHERE_SHORT
     folder = str(workspace("dask"))
     dask.config.set(
         {
