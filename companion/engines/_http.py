@@ -8,6 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 
 from companion.errors import EngineUnavailable, SettingError
+from companion.processes import wait
 
 
 class Bound(requests.Session):
@@ -36,6 +37,25 @@ class Bound(requests.Session):
             raise SettingError(f"{shown(address)} is not on the {self.kind} at {self.url}")
         options.setdefault("timeout", self.timeout)
         return super().request(method, address, *arguments, **options)
+
+    def first(self, url: str, *, variable: str, seconds: float, **options: Any) -> requests.Response:
+        """The answer to the first GET. A server that has just been started answers 503 until it is ready: it is waited for.
+
+        Args:
+            variable: where the server's address came from, for the message.
+            seconds: how long.
+            options: as of ``get``.
+
+        Raises:
+            WaitError: it answers 503 all the while.
+            requests.RequestException: nothing answers.
+        """
+        answers = wait.until(  # in a list: requests takes an answer that is an error for false
+            lambda: None if (got := self.get(url, **options)).status_code == 503 else [got],
+            seconds,
+            f"the {self.kind} at {variable}={self.url.rstrip('/')} is not ready (status 503)",
+        )
+        return answers[0]
 
 
 def shown(url: str) -> str:

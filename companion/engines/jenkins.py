@@ -33,13 +33,13 @@ class Controller(_http.Bound):
 
 
 def connect(*, timeout: float = 30) -> Controller:
-    """A session with the controller, signed in, after it has said that it is one.
+    """A session with the controller, signed in, after it has said that it is one. One that still starts is waited for.
 
     Args:
-        timeout: seconds that the session waits for each answer.
+        timeout: seconds that the session waits for each answer, and for a controller that still starts.
 
     Raises:
-        EngineUnavailable: no controller answers, it is none, or it does not let this user in.
+        EngineUnavailable: no controller answers, it is none, it is not ready, or it does not let this user in.
     """
     url = variable(VARIABLE)
     if not url:
@@ -50,7 +50,7 @@ def connect(*, timeout: float = 30) -> Controller:
     if user:
         controller.auth = (user, token)
     try:
-        answer = controller.get("api/json", params={"tree": "mode"})
+        answer = controller.first("api/json", variable=VARIABLE, seconds=timeout, params={"tree": "mode"})
     except requests.RequestException as error:
         raise EngineUnavailable(f"no Jenkins controller answers at {VARIABLE}={bare}. {GET_JENKINS}") from error
     if answer.status_code in (401, 403):

@@ -22,7 +22,6 @@ from companion.engines import _embedded, _http, guest
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable, SettingError
 from companion.processes.server import Server, free_port, is_free
-from companion.processes.wait import until
 from companion.workspace import check_free, disk_errors, workspace
 
 #: the server, and a folder whose ``*.json`` it watches (its own ``file_sd_configs``)
@@ -151,8 +150,8 @@ def _live_version() -> tuple[str, str] | None:
     url = variable(VARIABLE)
     if url is None:
         return None
-    with _live(url, {}, (), timeout=2) as api:
-        return _version(api, wait=0), _http.shown(url)
+    with _session(url, timeout=2) as api:
+        return _version(api, wait=2), _http.shown(url)
 
 
 def _embedded_version() -> tuple[str, str]:
@@ -164,32 +163,30 @@ def _embedded_version() -> tuple[str, str]:
 
 
 def _live(url: str, settings: Mapping[str, Any], rules: Sequence[str | Path], timeout: float) -> Api:
-    bare, user, secret = _http.address(VARIABLE, url, "http://prometheus.example:9090")
     if rules:
         raise EngineUnavailable(
             f"the server at {VARIABLE} takes rules from its own configuration only: put them there, or unset {VARIABLE}."
         )
-    api = Api(bare, timeout=timeout)
-    if user:
-        api.auth = (user, secret)
+    api = _session(url, timeout)
     _version(api, wait=timeout)
     if static := _static(settings):
         api.at_close(_announce(static))
     return api
 
 
-def _version(api: Api, wait: float) -> str:
-    """What the live server says of its version; EngineUnavailable when it does not, or is none.
+def _session(url: str, timeout: float) -> Api:
+    bare, user, secret = _http.address(VARIABLE, url, "http://prometheus.example:9090")
+    api = Api(bare, timeout=timeout)
+    if user:
+        api.auth = (user, secret)
+    return api
 
-    A server that has just been started reads its data first, and answers 503 all the while: it is given ``wait`` seconds.
-    """
+
+def _version(api: Api, wait: float) -> str:
+    """What the live server says of its version, within ``wait`` seconds; EngineUnavailable when it does not, or is none."""
     where = api.url.rstrip("/")
     try:
-        answer = until(  # in a list: requests takes an answer that is an error for false
-            lambda: None if (got := api.get("api/v1/status/buildinfo")).status_code == 503 else [got],
-            wait,
-            f"the server at {VARIABLE}={where} is not ready (status 503)",
-        )[0]
+        answer = api.first("api/v1/status/buildinfo", variable=VARIABLE, seconds=wait)
     except requests.RequestException as error:
         raise EngineUnavailable(
             f"nothing answers at {VARIABLE}={where} ({type(error).__name__}). "

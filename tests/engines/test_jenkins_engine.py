@@ -31,7 +31,9 @@ class FakeController(BaseHTTPRequestHandler):
     def do_GET(self):
         seen, path = self.server.seen, urlsplit(self.path).path.removeprefix("/ci")
         seen.append(path)
-        if self.server.token and "Authorization" not in self.headers:
+        if getattr(self.server, "starting", 0) >= len(seen):
+            self.answer(503)
+        elif self.server.token and "Authorization" not in self.headers:
             self.answer(401)
         elif path == "/api/json":
             self.answer(body={"mode": "NORMAL"})
@@ -168,6 +170,18 @@ def test_a_wrong_address_is_named(monkeypatch, url, reason):
     with pytest.raises(EngineUnavailable, match=reason):
         engine.connect()
     assert engine.probe().mode == "missing"
+
+
+def test_a_controller_that_still_starts_is_waited_for(controller):
+    """It answers 503 to everything while it loads its jobs ("Please wait while Jenkins is getting ready to work")."""
+    controller.starting = 2
+    engine.connect().close()
+    assert controller.seen[:3] == ["/api/json"] * 3
+    controller.starting = 10**6
+    with pytest.raises(
+        EngineUnavailable, match=r"controller at JENKINS_URL=\S+ is not ready \(status 503\) after 0.2 s"
+    ):
+        engine.connect(timeout=0.2)
 
 
 def test_what_is_no_jenkins_is_said(monkeypatch):
