@@ -6,6 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from companion.interrupts import held_back
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -41,8 +43,9 @@ def figure(
     width: float = 8.0, height: float = 3.6, *, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, Any]:
     """A styled figure and its axes, ``(Figure, Axes or array of Axes)``; sizes in inches; ``options`` as in plt.subplots."""
-    import matplotlib.pyplot as plt
-    from cycler import cycler
+    with held_back():
+        import matplotlib.pyplot as plt
+        from cycler import cycler
 
     # for the whole kernel: titles and legends read these settings when they are made, after this function
     settings: Any = _STYLE | {"axes.prop_cycle": cycler(color=PALETTE)}
