@@ -38,12 +38,12 @@ class Bound(requests.Session):
         options.setdefault("timeout", self.timeout)
         return super().request(method, address, *arguments, **options)
 
-    def first(self, url: str, *, variable: str, seconds: float, **options: Any) -> requests.Response:
-        """The answer to the first GET. A server that has just been started answers 503 until it is ready: it is waited for.
+    def first(self, url: str, *, variable: str, **options: Any) -> requests.Response:
+        """The answer to the first GET. A server that has just been started answers 503 until it is ready: it is waited for,
+        as long as for any answer.
 
         Args:
             variable: where the server's address came from, for the message.
-            seconds: how long.
             options: as of ``get``.
 
         Raises:
@@ -52,7 +52,7 @@ class Bound(requests.Session):
         """
         answers = wait.until(  # in a list: requests takes an answer that is an error for false
             lambda: None if (got := self.get(url, **options)).status_code == 503 else [got],
-            seconds,
+            self.timeout,
             f"the {self.kind} at {variable}={self.url.rstrip('/')} is not ready (status 503)",
         )
         return answers[0]

@@ -50,7 +50,7 @@ def connect(*, timeout: float = 30) -> Controller:
     if user:
         controller.auth = (user, token)
     try:
-        answer = controller.first("api/json", variable=VARIABLE, seconds=timeout, params={"tree": "mode"})
+        answer = controller.first("api/json", variable=VARIABLE, params={"tree": "mode"})
     except requests.RequestException as error:
         raise EngineUnavailable(f"no Jenkins controller answers at {VARIABLE}={bare}. {GET_JENKINS}") from error
     if answer.status_code in (401, 403):

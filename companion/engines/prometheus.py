@@ -151,7 +151,7 @@ def _live_version() -> tuple[str, str] | None:
     if url is None:
         return None
     with _session(url, timeout=2) as api:
-        return _version(api, wait=2), _http.shown(url)
+        return _version(api), _http.shown(url)
 
 
 def _embedded_version() -> tuple[str, str]:
@@ -168,7 +168,7 @@ def _live(url: str, settings: Mapping[str, Any], rules: Sequence[str | Path], ti
             f"the server at {VARIABLE} takes rules from its own configuration only: put them there, or unset {VARIABLE}."
         )
     api = _session(url, timeout)
-    _version(api, wait=timeout)
+    _version(api)
     if static := _static(settings):
         api.at_close(_announce(static))
     return api
@@ -182,11 +182,11 @@ def _session(url: str, timeout: float) -> Api:
     return api
 
 
-def _version(api: Api, wait: float) -> str:
-    """What the live server says of its version, within ``wait`` seconds; EngineUnavailable when it does not, or is none."""
+def _version(api: Api) -> str:
+    """What the live server says of its version; EngineUnavailable when it does not, or is none."""
     where = api.url.rstrip("/")
     try:
-        answer = api.first("api/v1/status/buildinfo", variable=VARIABLE, seconds=wait)
+        answer = api.first("api/v1/status/buildinfo", variable=VARIABLE)
     except requests.RequestException as error:
         raise EngineUnavailable(
             f"nothing answers at {VARIABLE}={where} ({type(error).__name__}). "

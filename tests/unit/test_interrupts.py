@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 
 import pytest
@@ -46,9 +45,7 @@ def test_without_holding_back_the_library_stays_broken():
 
 
 def said(cell: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(STOPPED).format(cell=cell)], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", STOPPED.format(cell=cell)], capture_output=True, text=True)
     return done.stdout.split()
 
 
