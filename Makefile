@@ -118,7 +118,7 @@ cluster-down:  ## stop and remove what make cluster has started
 	@scripts/cluster.sh down
 
 lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes and without addresses
-	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --extra dev pyproject.toml \
+	@.venv/bin/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.12 --extra dev --extra reference pyproject.toml \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
 	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/serving/requirements.in -c requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/serving/requirements.txt
