@@ -79,6 +79,15 @@ BOOK = (
         engines=("spark",),
     ),
     Chapter(
+        "01-distributed-computing",
+        "case_ska_telescope",
+        "The SKA telescope: a pulsar in a sealed envelope",
+        "Search a night of a radio telescope blindly on a cluster, see and hear a star rise out of the noise, and open the envelope.",
+        "Dask",
+        prerequisites=("dask_audio",),
+        engines=("dask",),
+    ),
+    Chapter(
         "02-parallel-processing",
         "multiprocessing_images",
         "Image recognition on every core",

@@ -1,0 +1,1 @@
+"""Edge computing: the far end of the line."""
