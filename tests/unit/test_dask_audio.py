@@ -189,7 +189,8 @@ def cluster(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(cluster, scratch):
+@pytest.mark.parametrize("name", ["dask_audio", "case_ska_telescope"])
+def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(name, cluster, scratch):
     """nbval, strictly, with nothing changed but the address."""
     done = subprocess.run(
         [
@@ -200,7 +201,7 @@ def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(clust
             "--nbval",
             "-p",
             "no:cacheprovider",
-            str(NOTEBOOKS / chapter("dask_audio").file),
+            str(NOTEBOOKS / chapter(name).file),
         ],
         cwd=NOTEBOOKS.parent,
         env={**os.environ, "DASK_SCHEDULER_ADDRESS": cluster},

@@ -112,17 +112,17 @@ def in_subbands(beam: np.ndarray, delays: np.ndarray, halo: int, group: int = 8)
         halo: samples at the end that are not searched.
 
     Returns:
-        ``(series, additions)``: int32, shape (trials, samples - halo), and how many rows were added up for it.
+        ``(series, additions)``: uint16, shape (trials, samples - halo), and how many rows were added up for it.
     """
     series, additions, length = [], 0, beam.shape[1] - halo
     for first in range(0, len(delays), group):
         middle = delays[first + group // 2]
         inner = middle - np.repeat(middle[::group], group)  # within a subband, for the middle one of these trials
         rows = [channel[d : d + beam.shape[1] - inner.max()] for channel, d in zip(beam, inner, strict=True)]
-        bands = np.add.reduceat(np.array(rows), np.arange(0, len(beam), group), dtype=np.int32)
+        bands = np.add.reduceat(np.array(rows), np.arange(0, len(beam), group), dtype=np.uint16)
         for outer in delays[first : first + group, ::group]:
             shifted = [band[d : d + length] for band, d in zip(bands, outer, strict=True)]
-            series.append(np.sum(shifted, axis=0, dtype=np.int32))
+            series.append(np.sum(shifted, axis=0, dtype=np.uint16))
         additions += len(beam) + group * len(bands)
     return np.array(series), additions
 
