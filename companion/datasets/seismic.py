@@ -17,7 +17,7 @@ from companion.errors import DatasetError, SettingError
 #: size of the ground in metres, and of a cell of the grid that it is imaged on
 WIDTH, DEPTH, SPACING = 1000, 800, 10
 #: seconds between two samples of a record, and how many there are
-DT, SAMPLES = 0.002, 420
+DT, SAMPLES = 0.002, 380
 #: dominant frequency of a shot in hertz
 FREQUENCY = 15.0
 #: shots and receivers lie this deep, in metres
