@@ -103,6 +103,14 @@ BOOK = (
         prerequisites=("multiprocessing_images",),
     ),
     Chapter(
+        "02-parallel-processing",
+        "case_chevron_seismic",
+        "Chevron: a seismic image, shot by shot",
+        "Image the ground from eight shots on worker processes, and know to the metre and to the bit how far to trust it.",
+        "multiprocessing",
+        prerequisites=("multiprocessing_images",),
+    ),
+    Chapter(
         "03-adaptive-learning",
         "sklearn_fraud",
         "Fraud detection that adapts",
