@@ -174,12 +174,12 @@ def twin(seed: int = 0) -> pd.DataFrame:
 
     rng = np.random.default_rng([seed, 2])
     dates = pd.date_range("2007-12-10", "2016-01-20")
-    count, day_of_year = len(dates), dates.dayofyear.to_numpy()
+    count, day_of_year = len(dates), dates.day_of_year.to_numpy()
     turns = np.sort(rng.choice(np.arange(200, count - 200), 7, replace=False))
     slopes = rng.normal(0, 0.0014, 8)[np.searchsorted(turns, np.arange(count), side="right")]
     y = 7.9 + np.cumsum(slopes)
     season = 1 / (1 + np.exp(-((day_of_year - 245) / 6))) + 1 / (1 + np.exp((day_of_year - 35) / 6))
-    y += season * (0.5 + np.select([dates.dayofweek == 6, dates.dayofweek == 0], [0.5, 0.7], 0.0))
+    y += season * (0.5 + np.select([dates.day_of_week == 6, dates.day_of_week == 0], [0.5, 0.7], 0.0))
     for year in dates.year.unique():
         peak = rng.uniform(0, 1.6) * np.exp(-0.5 * ((day_of_year - rng.uniform(8, 30)) / 5) ** 2)
         y += np.where(dates.year == year, peak, 0.0)
