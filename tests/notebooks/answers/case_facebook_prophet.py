@@ -107,4 +107,23 @@ WRONG = {
 }
 
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
-EQUIVALENT: dict = {}
+EQUIVALENT = {
+    "case_facebook_prophet-2": {
+        '- raise ValueError("no two different observations a season apart: no scale") / + raise ValueError("~no two different observations a season apart: no scale")': "the text of a message",
+        "- model = Prophet(uncertainty_samples=0).fit(past) / + model = Prophet().fit(past)": "samples make an interval, yhat is the same",
+        "- model = Prophet(uncertainty_samples=0).fit(past) / + model = Prophet(uncertainty_samples=-1).fit(past)": "samples make an interval, yhat is the same",
+        "- model = Prophet(uncertainty_samples=0).fit(past) / + model = Prophet(uncertainty_samples=1).fit(past)": "samples make an interval, yhat is the same",
+        '- return float(np.abs(forecast.to_numpy() - ahead["y"].to_numpy()).mean() / scale) / + return np.abs(forecast.to_numpy() - ahead["y"].to_numpy()).mean() / scale': "NumPy's float is a float",
+    },
+    "case_facebook_prophet-3": {
+        '- long = table[table["days"] >= 730] / + long = table[table["days"] > 730]': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        '- long = table[table["days"] >= 730] / + long = table[table["days"] >= 729]': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        '- long = table[table["days"] >= 730] / + long = table[table["days"] >= 731]': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        '- table[table["days"] < 730].sort_values("days").index, / + table[table["days"] <= 730].sort_values("days").index,': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        '- table[table["days"] < 730].sort_values("days").index, / + table[table["days"] < 729].sort_values("days").index,': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        '- table[table["days"] < 730].sort_values("days").index, / + table[table["days"] < 731].sort_values("days").index,': "no page has a history near two years: short ones end at 260 days, the others have all 791",
+        "- for turn in range(len(table)): / + for turn in range(1, len(table)):": "the ranking without its first of each sign is as good by the statement",
+        "- for turn in range(len(table)): / + for turn in range(len(table) + 1):": "a last turn in which no sign has a page left",
+        "- for turn in range(len(table)): / + for turn in range(len(table) - 1):": "the page of the last turn by one sign came earlier by another",
+    },
+}
