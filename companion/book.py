@@ -111,6 +111,14 @@ BOOK = (
         prerequisites=("multiprocessing_images",),
     ),
     Chapter(
+        "02-parallel-processing",
+        "case_facebook_prophet",
+        "Facebook Prophet: many series, few analysts",
+        "Forecast hundreds of series in parallel, ask if last year was as good, and find the few that need a human.",
+        "Prophet",
+        prerequisites=("multiprocessing_images",),
+    ),
+    Chapter(
         "03-adaptive-learning",
         "sklearn_fraud",
         "Fraud detection that adapts",
