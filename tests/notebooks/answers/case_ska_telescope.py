@@ -136,13 +136,14 @@ def dedispersed(sky, delays):
             "overflow",
         ),
         (
-            "each trial as long as it can be",
+            "as long as the last trial's delays allow",
             """
 def dedispersed(sky, delays):
-    length = sky.shape[1] - delays[-1].max()
-    return da.stack([sum(sky[c, d:d + length].astype(np.int32) for c, d in enumerate(t)) for t in delays])
+    length, halo = sky.shape[1] - delays[-1].max(), delays.max()
+    padded = da.pad(sky, ((0, 0), (0, halo)))
+    return da.stack([sum(padded[c, d:d + length].astype(np.int32) for c, d in enumerate(t)) for t in delays])
 """,
-            "belong to any trial|largest delay",
+            "largest delay",
         ),
     ],
     "case_ska_telescope-4": [
