@@ -1,1 +1,1 @@
-"""Edge computing: the far end of the line."""
+"""Distributed computing: what a case study needs beside the engine."""
