@@ -67,7 +67,9 @@ class Remote:
         self._line.close()
 
 
-def ask(remotes: Sequence[Remote], function: Callable[..., object], *arguments: Sequence, timeout: float = 60.0) -> list:
+def ask(
+    remotes: Sequence[Remote], function: Callable[..., object], *arguments: Sequence, timeout: float = 60.0
+) -> list:
     """Run ``function(kept, *its own arguments)`` in every process at the same time; the answers, in order.
 
     Args:
