@@ -78,8 +78,7 @@ def documents(count: int, *, length: int = 32, seed: int = 0) -> Documents:
     tokens = np.empty((count, length), np.int32)
     for place in range(length):
         tokens[:, place] = (rng.random((count, 1)) >= summed[topics, 1 - place % 2]).sum(axis=1)
-    place = np.arange(length)
-    tokens[place > words[:, None] + 1] = PAD
+    tokens[np.arange(length) > words[:, None] + 1] = PAD
     tokens[:, 0] = CLS
     tokens[np.arange(count), words + 1] = SEP
     return Documents(tokens, topics)

@@ -7,6 +7,7 @@ global names it uses. Its first argument is a dictionary that stays in the proce
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import signal
 import time
@@ -68,8 +69,8 @@ class Remote:
 
 
 def ask(
-    remotes: Sequence[Remote], function: Callable[..., object], *arguments: Sequence, timeout: float = 60.0
-) -> list:
+    remotes: Sequence[Remote], function: Callable[..., object], *arguments: Sequence[Any], timeout: float = 60.0
+) -> list[Any]:
     """Run ``function(kept, *its own arguments)`` in every process at the same time; the answers, in order.
 
     Args:
@@ -88,6 +89,7 @@ def _serve(line: Connection) -> None:
     import pickle
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the kernel's interrupt is not for it
+    _end_with_parent()
     kept: dict[str, Any] = {}
     while True:
         try:
@@ -100,3 +102,12 @@ def _serve(line: Connection) -> None:
         except Exception as error:
             reply = number, False, f"{type(error).__name__}: {error}"
         line.send(reply)
+
+
+def _end_with_parent() -> None:
+    """Have the system kill this process with its parent, the fork server, which ends when the kernel does. Linux only.
+
+    ``worker`` watches from a thread, which can't run while native code waits with the interpreter's lock in its hand.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)  # PR_SET_PDEATHSIG, of linux/prctl.h

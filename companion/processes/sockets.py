@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import socket
+import statistics
 import struct
+import threading
+import time
 from collections.abc import Collection
 
 from companion.errors import EngineUnavailable
@@ -57,3 +60,21 @@ def bytes_received(ports: Collection[int]) -> int:
                 except (AttributeError, OSError, struct.error) as error:
                     raise EngineUnavailable(f"this system does not count a connection's bytes ({error})") from error
     return total
+
+
+def loopback_seconds(size: int, repeats: int = 20) -> float:
+    """Median time in which ``size`` bytes go through a plain TCP connection of this machine with itself."""
+    seconds = []
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as out:
+        into, _ = server.accept()
+        with into:
+            for _ in range(repeats):
+                begin = time.perf_counter()
+                sender = threading.Thread(target=out.sendall, args=(bytes(size),))
+                sender.start()
+                left = size
+                while left:
+                    left -= len(into.recv(left))
+                seconds.append(time.perf_counter() - begin)
+                sender.join()
+    return statistics.median(seconds)

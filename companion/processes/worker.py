@@ -34,7 +34,7 @@ def connected(function: Callable[..., object]) -> tuple[BaseProcess, connection.
         return _start(function, (), theirs), ours
 
 
-def _start(function: Callable[..., object], arguments: tuple, *line: connection.Connection) -> BaseProcess:
+def _start(function: Callable[..., object], arguments: tuple[object, ...], *line: connection.Connection) -> BaseProcess:
     import cloudpickle
 
     payload = cloudpickle.dumps((function, arguments))
