@@ -127,3 +127,16 @@ WRONG = {
         ("only the smallest rate", _largest(cut="[:1]"), "Within the slack|better rate"),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "case_google_bert-2": {
+        "- if draw < 0.8: / + if draw <= 0.8:": "a drawn float64 is 0.8 once in 2**53",
+        "- elif draw < 0.9: / + elif draw <= 0.9:": "a drawn float64 is 0.9 once in 2**53",
+        "- elif draw < 0.9: / + elif draw > 0.9:": "the other tenth is as likely",
+    },
+    "case_google_bert-3": {
+        "- totals = [total + tf.convert_to_tensor(g) for total, g in zip(totals, grads, strict=True)] / + totals = [total + tf.convert_to_tensor(g) for total, g in zip(totals, grads)]": "there is one gradient for each variable: both are always equally long",
+        "- totals = [total + tf.convert_to_tensor(g) for total, g in zip(totals, grads, strict=True)] / + totals = [total + tf.convert_to_tensor(g) for total, g in zip(totals, grads, strict=False)]": "there is one gradient for each variable: both are always equally long",
+    },
+}
