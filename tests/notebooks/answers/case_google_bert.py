@@ -121,7 +121,11 @@ WRONG = {
             "def largest(train, budget, batches, rates, slack):\n    batch = max(batches)\n    return batch, min(rates, key=lambda r: abs(r - 0.05 * batch))\n",
             "That run diverges",
         ),
-        ("equal steps for every batch", _largest(steps="budget // min(batches)"), "Within the slack|in budget // batch steps"),
+        (
+            "equal steps for every batch",
+            _largest(steps="budget // min(batches)"),
+            "Within the slack|in budget // batch steps",
+        ),
         ("the smallest of the good ones", _largest(reverse="False"), "Within the slack"),
         ("no slack", _largest(slack=""), "Within the slack"),
         ("only the smallest rate", _largest(cut="[:1]"), "Within the slack|better rate"),
