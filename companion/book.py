@@ -88,6 +88,13 @@ BOOK = (
         engines=("dask",),
     ),
     Chapter(
+        "01-distributed-computing",
+        "case_google_bert",
+        "Google BERT: one gradient from two workers",
+        "Prove that two workers compute the gradient of one, train a small BERT on them, and kill one in the middle.",
+        "TensorFlow",
+    ),
+    Chapter(
         "02-parallel-processing",
         "multiprocessing_images",
         "Image recognition on every core",

@@ -24,23 +24,39 @@ def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
     first call saves it imports), and it can't outlive this one, even when this one is killed. Of this process' environment it
     keeps what a child may see (``companion.processes.environment``): an address that it needs is an argument.
     """
+    return _start(function, arguments)
+
+
+def connected(function: Callable[..., object]) -> tuple[BaseProcess, connection.Connection]:
+    """As ``start``, with a pipe: ``function(its end)`` runs in the process, the other end is returned with it."""
+    ours, theirs = multiprocessing.get_context("forkserver").Pipe()
+    with theirs:
+        return _start(function, (), theirs), ours
+
+
+def _start(function: Callable[..., object], arguments: tuple[object, ...], *line: connection.Connection) -> BaseProcess:
     import cloudpickle
 
     payload = cloudpickle.dumps((function, arguments))
-    process = multiprocessing.get_context("forkserver").Process(target=_run, args=(payload,), daemon=True)
+    process = multiprocessing.get_context("forkserver").Process(target=_run, args=(payload, *line), daemon=True)
     process.start()
     return process
 
 
-def _run(payload: bytes) -> None:
+def _run(payload: bytes, *line: connection.Connection) -> None:
     import pickle
 
     environment.strip()
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # it has just been started by one
-    threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     function, arguments = pickle.loads(payload)  # noqa: S301  (from this very program)
-    function(*arguments)
+    function(*line, *arguments)
+
+
+def end_with_parent() -> None:
+    """Have this process leave when its parent is gone, however it went: the ``initializer`` of a pool of processes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # else nobody started it
+        threading.Thread(target=_leave_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def _leave_with(sentinel: int) -> None:

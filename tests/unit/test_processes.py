@@ -78,6 +78,7 @@ def test_of_a_log_the_end_or_the_line_that_says_most():
 NO_WAIT = {
     "companion/processes/wait.py:until": "the one",
     "companion/processes/kernels.py": "looks at its socket again and again, by the socket's own wait",
+    "companion/processes/remote.py:answer": "reads answers from a pipe, by the pipe's own wait",
     "companion/processes/supervised.py:_supervise": "runs its command again and again; the pause grows",
     "companion/engines/redis.py:_migrate": "as long as it makes progress: nobody knows how large the data are",
     "companion/engines/pysyft/confine.py:_watch": "reads what a job prints, and looks at its files now and then",
