@@ -11,7 +11,7 @@ import ctypes
 import itertools
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -66,6 +66,23 @@ class Remote:
         self.process.kill()
         self.process.join()
         self._line.close()
+
+
+@contextlib.contextmanager
+def all_or_none(*names: str) -> Iterator[list[Remote]]:
+    """Start a process a name for the block that makes them ready; if it fails, or is interrupted, all of them are stopped.
+
+    For processes that wait for each other: some of them alone would wait for ever. After a block that ends well they go on.
+    """
+    made: list[Remote] = []
+    try:
+        for name in names:
+            made.append(Remote(name))
+        yield made
+    except BaseException:
+        for one in made:
+            one.stop()
+        raise
 
 
 def ask(
