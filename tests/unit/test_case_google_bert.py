@@ -371,13 +371,13 @@ def test_titles_say_what_was_found():
     assert ax.get_title(loc="left") == "75% of the words on one worker: off by 0.25 distances"
     bars = {"word frequencies": 5.0, "both neighbours": 4.0, "BERT": 3.5, "best possible": 3.0}
     left, right = lab.draw_losses([[3.0] * 20, [2.0] * 20], [3.25, 3.75], bars).axes
-    assert left.get_title(loc="left") == "2 seeds, 20 steps on two workers"
+    assert left.get_title(loc="left") == "All 2 seeds learn: 2.00 to 3.00 nats at the end"
     assert right.get_title(loc="left") == "BERT 3.25 to 3.75, neighbours 4.00"
 
 
 def test_the_efficiency_of_a_thousand_chips_is_that_of_the_table():
     (ax,) = lab.draw_efficiency(0.8).axes
-    assert "75%" in ax.get_title(loc="left") and "80%" in ax.get_title(loc="left")
+    assert ax.get_title(loc="left") == "Efficiency: 80% with our second worker, 75% on 1,024 chips"
     lines = {line.get_label(): line.get_xydata().tolist() for line in ax.get_lines()}
     (here,) = (points for label, points in lines.items() if label.startswith("here"))
     (table,) = (points for label, points in lines.items() if "one recipe" in label)

@@ -323,7 +323,8 @@ def draw_losses(curves: Sequence[Sequence[float]], each: Sequence[float], bars: 
     for seed, curve in enumerate(curves):
         left.plot(np.convolve(curve, np.ones(10) / 10, "valid"), linewidth=1, label=f"seed {seed}")
     left.set(xlabel="step", ylabel="training loss in nats, mean of ten")
-    left.set_title(f"{len(curves)} seeds, {len(curves[0])} steps on two workers")
+    ends = [np.mean(curve[-10:]) for curve in curves]
+    left.set_title(f"All {len(curves)} seeds learn: {min(ends):.2f} to {max(ends):.2f} nats at the end")
     left.legend()
     right.barh(list(bars), list(bars.values()), color=[draw.SKY, draw.SKY, draw.BLUE, draw.BLACK])
     right.plot(each, [2] * len(each), "o", color=draw.ORANGE, label="each seed")
@@ -350,7 +351,7 @@ def draw_efficiency(ours: float) -> Figure:
     ax.set_xscale("log", base=2)
     ax.set(xlabel="times as many machines", ylabel="efficiency", ylim=(0, 1.15), xticks=times)
     ax.set_xticklabels([f"{n:.0f}" for n in times])
-    ax.set_yticks(np.arange(0, 1.1, 0.25), ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    ax.set_yticks(np.arange(0, 1.1, 0.25), ["0%", "25%", "50%", "75%", "100%"])
     ax.set_title(
         f"LAMB keeps {efficiency[-1]:.0%} at 64 times the chips, our small network {ours:.0%} at twice the workers"
     )
