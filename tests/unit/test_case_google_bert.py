@@ -157,15 +157,14 @@ def test_rows_by_length_keep_their_order_where_they_are_equal():
 
 
 def test_uneven_batches_begin_alike_and_end_with_the_longest_and_the_shortest_documents():
-    tokens = sentences.documents(2_000, seed=9).tokens
+    tokens = sentences.documents(150, seed=9).tokens
     batches = list(lab.uneven_batches(tokens, np.random.default_rng(1)))
     assert all(part.shape[0] == 32 for pair in batches for batch in pair for part in batch)
     shares = [n0 / (n0 + n1) for n0, n1 in ([np.count_nonzero(batch[1]) for batch in pair] for pair in batches)]
-    assert len(shares) == 9 and shares == sorted(shares) and abs(shares[0] - 0.5) < 0.03
-    (longest, *_), (shortest, *_) = batches[-1]
-    words = (tokens != sentences.PAD).sum(axis=1)
-    assert ((longest != sentences.PAD).sum(axis=1) == words.max()).all()
-    assert ((shortest != sentences.PAD).sum(axis=1) == words.min()).all()
+    assert len(shares) == 9 and shares == sorted(shares) and abs(shares[0] - 0.5) < 0.1
+    longest, shortest = (sorted((shown != sentences.PAD).sum(axis=1)) for shown, _, _ in batches[-1])
+    words = sorted((tokens != sentences.PAD).sum(axis=1))
+    assert shortest == words[:32] and longest == words[-32:] and words[32] < words[63]
 
 
 def test_shares_hold_each_document_once_in_the_order_of_the_steps():
@@ -208,7 +207,7 @@ def test_a_network_says_words_at_its_places_and_looks_at_no_padding():
     row = int((shown != sentences.PAD).sum(axis=1).argmin())
     layer = model.get_layer("words")
     matrix = layer.get_weights()[0]
-    matrix[sentences.PAD] += 100  # another vector for the padding
+    matrix[sentences.PAD] = np.random.default_rng(0).normal(size=32)  # another vector for the padding
     layer.set_weights([matrix])
     words = slice(len(sentences.SPECIAL), None)
     again = model([tf.constant(shown), tf.constant(places)]).numpy()
@@ -288,9 +287,9 @@ def test_steps_are_timed_in_turns_without_the_first(fake_tensorflow, monkeypatch
 
     monkeypatch.setattr(lab.time, "perf_counter", lambda: clock.now)
     kept = {"alone": work("alone", 2.0), "summed": work("summed", 3.0)}
-    data = [np.arange(30), np.arange(100, 130)]
-    assert lab.step_seconds(kept, data, ("alone", "summed"), turns=2) == [2.0, 3.0]
-    wanted = [(name, n, 100 + n) for first in (0, 10, 20) for name in kept for n in range(first, first + 10)]
+    data = [np.arange(20), np.arange(100, 120)]
+    assert lab.step_seconds(kept, data, ("alone", "summed"), turns=1) == [2.0, 3.0]
+    wanted = [(name, n, 100 + n) for first in (0, 10) for name in kept for n in range(first, first + 10)]
     assert seen == wanted
 
 
@@ -352,7 +351,7 @@ def test_a_guess_from_neighbours_shares_out_one_and_follows_what_it_has_counted(
 
 def test_the_settings_are_chosen_on_the_validation_documents():
     tokens = sentences.documents(3_000, seed=9).tokens
-    batches = [lab.mask(sentences.documents(300, seed=s).tokens, np.random.default_rng(s)) for s in (5, 6)]
+    batches = [lab.mask(sentences.documents(40, seed=s).tokens, np.random.default_rng(s)) for s in (5, 6)]
     found, known = lab.baselines(tokens, *batches), lab.count(tokens)
     assert found["both neighbours"] < found["word frequencies"]
     tried = {
@@ -360,7 +359,7 @@ def test_the_settings_are_chosen_on_the_validation_documents():
         for smoothing in (1, 3, 10, 30, 100)
         for trust in (0.3, 0.4, 0.5, 0.7, 1.0)
     }
-    assert found["both neighbours"] == min(tried.values())[1]
+    assert found["both neighbours"] == min(tried.values())[1] > min(test for _, test in tried.values())
 
 
 # Figures.

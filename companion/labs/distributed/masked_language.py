@@ -352,8 +352,6 @@ def draw_efficiency(ours: float) -> Figure:
     ax.set(xlabel="times as many machines", ylabel="efficiency", ylim=(0, 1.15), xticks=times)
     ax.set_xticklabels([f"{n:.0f}" for n in times])
     ax.set_yticks(np.arange(0, 1.1, 0.25), ["0%", "25%", "50%", "75%", "100%"])
-    ax.set_title(
-        f"LAMB keeps {efficiency[-1]:.0%} at 64 times the chips, our small network {ours:.0%} at twice the workers"
-    )
+    ax.set_title(f"Efficiency: {ours:.0%} with our second worker, {efficiency[-1]:.0%} on 1,024 chips")
     ax.legend(loc="lower right")
     return fig
