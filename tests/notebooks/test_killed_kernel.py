@@ -53,7 +53,7 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
     def runs(cells: list[str], *, times: int = 1, strictly: bool = True) -> None:
         nonlocal had_children
         # what is meant to fail may have changed something by failing
-        for source in (source for source in cells for _ in range(1 if source in meant else times)):
+        for source in (cell for cell in cells for _ in range(1 if cell in meant else times)):
             reply = kernel.run(source)
             as_meant = (reply["status"] == "error") == (source in meant)
             assert as_meant or not strictly, f"{reply.get('evalue')}, in\n{source}"
