@@ -311,7 +311,7 @@ def survey_figure(ground: seismic.Earth, shots: Sequence[int], number: int) -> F
     left.set(xlabel="x (m)", ylabel="depth (m)")
     left.set_title(f"Reflectors at {ground.flat:.0f} m and {ground.left:.0f}-{ground.right:.0f} m")
     louder = np.abs(raw).max() / np.abs(muted).max()
-    titles = (f"Shot {number + 1} as recorded", f"Muted: echoes, {louder:.0f} times fainter")
+    titles = (f"Shot {number + 1} as recorded", f"Echoes, {louder:.0f} times fainter")
     for ax, heard, title in zip((middle, right), (raw, muted), titles, strict=True):
         _grey(ax, heard, (0, seismic.WIDTH, seismic.SAMPLES * seismic.DT, 0), np.abs(heard).max(), aspect="auto")
         ax.set(xlabel="receiver (m)", ylabel="time (s)", title=title)
@@ -343,6 +343,7 @@ def depth_figure(tables: Sequence[pd.DataFrame], half: Mapping[str, float]) -> F
             some = every[(every["method"] == method) & (every["reflector"] == name)]
             ax.plot(place + 0.08 * (some["ground"] - 2.5), some["metres"], "o", markersize=4)
         ax.set_xticks(range(len(methods)), methods)
+        ax.set_xlim(-0.5, len(methods) - 0.5)
         ax.set_title(f"{name}: image {mean[name, 'image']:.1f} m off, baseline {mean[name, 'zero offset']:.1f} m")
     axes[0].set(ylabel="too deep (m)", ylim=(-85, 85))
     return fig
