@@ -18,7 +18,6 @@ SERVICES = ("model_server", "nlp_service", "recommender", "serving")
 #: what puts a module into a scratch folder, where other processes, or this test, have to find it
 IN_SCRATCH = {
     "case_chevron_seismic.ipynb",
-    "case_facebook_prophet.ipynb",
     "multiprocessing_images.ipynb",
     "multiprocessing_text.ipynb",
     "test_sklearn_fraud.py",
