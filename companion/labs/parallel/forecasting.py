@@ -340,4 +340,4 @@ def _on_feasts(days: pd.DatetimeIndex) -> list[np.ndarray]:
     """For each feast, whether a day belongs to it: zeros and ones, shape (days,)."""
     length = np.timedelta64(pageviews.FEAST_DAYS, "D")
     since = [days.to_numpy()[:, None] - np.array(dates, "datetime64[D]") for dates in pageviews.FEASTS.values()]
-    return [((each >= np.timedelta64(0)) & (each < length)).any(axis=1) * 1.0 for each in since]
+    return [((each >= np.timedelta64(0, "D")) & (each < length)).any(axis=1) * 1.0 for each in since]
