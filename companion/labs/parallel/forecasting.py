@@ -110,7 +110,8 @@ def with_past(model: Prophet, past: pd.DataFrame, forecast: pd.DataFrame) -> pd.
 
     model.uncertainty_samples = 0
     fitted = model.predict(past.drop(columns="y"))
-    model.stan_backend.cleanup()
+    if model.stan_backend is not None:  # it is, once fitted
+        model.stan_backend.cleanup()
     rows = pd.concat([fitted, forecast], ignore_index=True)
     return rows.reindex(columns=["ds", "yhat", "yhat_lower", "yhat_upper", "trend"])
 
@@ -336,7 +337,7 @@ def quick_scores(count: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
     return pd.DataFrame(rows).T.assign(next_error=np.nan), panel.truth["kind"]
 
 
-def _on_feasts(days: pd.DatetimeIndex) -> list[np.ndarray]:
+def _on_feasts(days: pd.Index) -> list[np.ndarray]:
     """For each feast, whether a day belongs to it: zeros and ones, shape (days,)."""
     length = np.timedelta64(pageviews.FEAST_DAYS, "D")
     since = [days.to_numpy()[:, None] - np.array(dates, "datetime64[D]") for dates in pageviews.FEASTS.values()]
