@@ -264,6 +264,14 @@ def test_quick_scores_see_nothing_after_today_and_tell_the_sick():
     assert medians.loc[["outlier week", "moved holiday"], "worst"].min() > medians.loc["healthy", "worst"]
 
 
+def test_quick_scores_are_in_steps_from_year_to_year(monkeypatch):
+    panel = pageviews.panel(1, 7)
+    noise = np.random.default_rng(0).normal(0, 0.1, len(panel.views))
+    panel.views["s000"] = np.exp(2 + 0.01 * np.arange(len(noise)) + noise)  # a year's step is 364 days of this trend
+    monkeypatch.setattr(pageviews, "panel", lambda count, seed: panel)
+    assert lab.quick_scores(1, 7)[0]["mase"].item() == pytest.approx(0.1 * np.sqrt(2 / np.pi) / 3.64, rel=0.3)
+
+
 def test_quick_scores_do_not_change_with_the_future(monkeypatch):
     before = lab.quick_scores(3, 7)[0]
     panel = pageviews.panel(3, 7)
@@ -346,10 +354,10 @@ def test_the_coverage_plot_counts_the_last_day_of_each_week():
 def test_the_plot_of_the_signs_counts_the_flags_of_each_kind():
     kinds = ["healthy", "healthy", *pageviews.KINDS]
     table = pd.DataFrame({"mase": 1.0, "worst": 3.0, "kind": kinds})
-    ax = plots.signs(table, pd.Series([True, False, False, True, True, True]), (1.7, 3.75)).axes[0]
-    assert ax.get_title(loc="left") == "4 flags on 6 pages: 3 of 4 sick ones, 1 healthy ones"
+    ax = plots.signs(table, pd.Series([True, True, False, True, True, True]), (1.7, 3.75)).axes[0]
+    assert ax.get_title(loc="left") == "5 flags on 6 pages: 3 of 4 sick ones, 2 healthy ones"
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts[:3] == ["healthy, 1 of 2 flagged", "level shift, 0 of 1 flagged", "outlier week, 1 of 1 flagged"]
+    assert texts[:3] == ["healthy, 2 of 2 flagged", "level shift, 0 of 1 flagged", "outlier week, 1 of 1 flagged"]
 
 
 # the public series
