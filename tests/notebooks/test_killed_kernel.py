@@ -39,7 +39,10 @@ def killed(kernel: Kernel, cells: list[str], *, with_children: bool) -> None:
 
 @pytest.mark.drill
 def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
-    """An interrupt in a cell that is then run again spoils none of the next; a SIGKILL in a later one leaves no trace."""
+    """An interrupt in a cell that is then run again spoils none of the next; a SIGKILL in a later one leaves no trace.
+
+    Which cell is caught, and how far it got, is chance; so those after it are run twice, as if caught at their very end.
+    """
     if missing := missing_engines(chapter.engines):
         pytest.skip(f"{chapter.name} needs {missing[0]}")
     mark, before = new_mark(), shared_memory()
@@ -47,9 +50,10 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
     first, second = (max(1, int(share * len(cells))) for share in (INTERRUPTED_FROM, KILLED_FROM))
     kernel, had_children = Kernel(NOTEBOOKS / chapter.unit, mark), False
 
-    def runs(cells: list[str], *, strictly: bool = True) -> None:
+    def runs(cells: list[str], *, times: int = 1, strictly: bool = True) -> None:
         nonlocal had_children
-        for source in cells:
+        # what is meant to fail may have changed something by failing
+        for source in (source for source in cells for _ in range(1 if source in meant else times)):
             reply = kernel.run(source)
             as_meant = (reply["status"] == "error") == (source in meant)
             assert as_meant or not strictly, f"{reply.get('evalue')}, in\n{source}"
@@ -58,7 +62,8 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
     try:
         runs(cells[:first])
         again = first + interrupted(kernel, cells[first:second])
-        runs(cells[again:second], strictly=ONCE not in chapter.engines)
+        once = ONCE in chapter.engines
+        runs(cells[again:second], times=1 if once else 2, strictly=not once)
         killed(kernel, cells[second:], with_children=had_children)
     finally:
         if kernel.process.is_running():

@@ -31,7 +31,9 @@ def first(number):
 
 def test_a_fresh_process_runs_it(tmp_path):
     made = modules.written(tmp_path, "made_up", triple, first, imports="import math")
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=worker.end_with_parent) as pool:
+    with ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=worker.end_with_parent
+    ) as pool:
         assert pool.submit(made.triple, 14).result() == 42
         assert pool.submit(made.first, 2.5).result() == 2
     assert made.triple.__module__ == "made_up"

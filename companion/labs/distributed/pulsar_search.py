@@ -5,12 +5,13 @@ Frequencies are in turns a second, dispersions are numbers of trials (one a pc/c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from companion import draw
+from companion.datasets import pulsar
 from companion.datasets.pulsar import FREQUENCIES, SAMPLE_SECONDS, Sky
 from companion.errors import DatasetError
 
@@ -139,7 +140,7 @@ def cut_short(paths: Sequence[Path], whole: Sequence[bytes], lost: Iterable[int]
         path.write_bytes(content[: len(content) // 2] if number in damaged else content)
 
 
-def with_silence(read: Callable[[Path], np.ndarray], paths: Sequence[Path]) -> np.ndarray:
+def with_silence(paths: Sequence[Path]) -> np.ndarray:
     """The samples of all files one after the other; of those that can't be read as many of the others' median.
 
     Raises:
@@ -148,7 +149,7 @@ def with_silence(read: Callable[[Path], np.ndarray], paths: Sequence[Path]) -> n
     blocks: list[np.ndarray | None] = []
     for path in paths:
         try:
-            blocks.append(read(path))
+            blocks.append(pulsar.read(path))
         except DatasetError:
             blocks.append(None)
     good = [block for block in blocks if block is not None]
