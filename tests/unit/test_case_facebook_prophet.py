@@ -1,6 +1,5 @@
 """The page views, the public series where it has been fetched, and what the notebook's own checks notice."""
 
-import logging
 import subprocess
 import sys
 
@@ -329,6 +328,17 @@ def test_stan_writes_below_the_folder_and_leaves_nothing(tmp_path):
     assert (done.returncode, done.stderr, done.stdout) == (0, "", ""), done.stderr
 
 
+def test_the_setup_of_the_exercises_says_nothing():
+    """Prophet complains of a missing plotly when it is imported, unless its log is off by then."""
+    cells = nbformat.read(NOTEBOOKS / chapter("case_facebook_prophet").file, as_version=4).cells
+    (setup,) = (c.source for c in cells if "exercise-setup" in c.metadata.get("tags", []))
+    code = (
+        setup + "\nProphet().fit(pd.DataFrame({'ds': pd.date_range('2024-01-01', periods=60), 'y': np.arange(60) % 7}))"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+
+
 def test_the_plots_say_what_they_count():
     page, panel = pageviews.twin(0), pageviews.panel(20, 0)
     assert plots.one_page(page).axes[0].get_title(loc="left") == "2,905 days of one page"
@@ -368,8 +378,7 @@ def mean_absolute_errors(table: pd.DataFrame, lag: int) -> tuple[float, dict[str
     from prophet import Prophet
     from prophet.diagnostics import cross_validation, performance_metrics
 
-    for logger in ("prophet", "prophet.plot", "cmdstanpy"):
-        logging.getLogger(logger).disabled = True
+    lab.silence()
     np.random.seed(0)
     model = Prophet().fit(table)
     rows = cross_validation(model, initial="730 days", period="180 days", horizon="365 days", disable_tqdm=True)

@@ -47,13 +47,18 @@ _ROBUST = 1.4826
 # Prophet and its pool
 
 
+def silence() -> None:
+    """Switch off the log lines of Prophet and of Stan, in this process."""
+    for logger in ("prophet", "prophet.plot", "cmdstanpy"):
+        logging.getLogger(logger).disabled = True
+
+
 def prepare(folder: Path) -> None:
     """Import Prophet with its log lines off, and have Stan write the files of every fit below ``folder``.
 
     Stan takes its folder from ``tempfile`` when it is first imported, so this comes before any fit of the process.
     """
-    for logger in ("prophet", "prophet.plot", "cmdstanpy"):
-        logging.getLogger(logger).disabled = True
+    silence()
     usual = tempfile.tempdir
     tempfile.tempdir = str(folder)
     try:
