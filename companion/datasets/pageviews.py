@@ -155,10 +155,9 @@ def _cycle(turns: np.ndarray, amplitude: float, harmonics: int, rng: np.random.G
 
 def _memory(length: int, kept: float, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Noise of which a share is kept until the next day (an autoregression of the first order)."""
-    shocks = rng.normal(0, deviation, length)
-    for day in range(1, length):
-        shocks[day] += kept * shocks[day - 1]
-    return shocks
+    from scipy.signal import lfilter
+
+    return lfilter([1.0], [1.0, -kept], rng.normal(0, deviation, length))
 
 
 def twin(seed: int = 0) -> pd.DataFrame:

@@ -17,7 +17,6 @@ ROOT = checkout.folder()
 SERVICES = ("model_server", "nlp_service", "recommender", "serving")
 #: what puts a module into a scratch folder, where other processes, or this test, have to find it
 IN_SCRATCH = {
-    "case_facebook_prophet.ipynb",
     "modules.py",
     "multiprocessing_images.ipynb",
     "multiprocessing_text.ipynb",
