@@ -55,6 +55,26 @@ def test_written_again_it_is_the_new_one(tmp_path):
     assert sys.path.count(str(tmp_path)) == 1
 
 
+def test_written_into_another_folder_it_is_the_new_one_and_back_again(tmp_path):
+    """The scratch folder of a notebook is a new one when its cell is run again."""
+    first_folder, second_folder = tmp_path / "first", tmp_path / "second"
+    first_folder.mkdir()
+    second_folder.mkdir()
+    for folder, function in ((first_folder, triple), (second_folder, first), (first_folder, triple)):
+        made = modules.written(folder, "made_up", function, imports="import math")
+        assert made.__file__ == str(folder / "made_up.py") and hasattr(made, function.__name__)
+    assert sys.path.count(str(first_folder)) == 1
+
+
+def test_a_module_of_somebody_elses_folder_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "made_up.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "theirs")
+    with pytest.raises(SettingError, match="theirs"):
+        modules.written(tmp_path, "made_up", triple)
+    assert (tmp_path / "theirs" / "made_up.py").read_text() == "x = 1\n"
+
+
 @pytest.mark.parametrize("name", ["json", "sys", "no name", "class", "triple.x", ""])
 def test_a_name_that_is_taken_or_is_none_is_refused(tmp_path, name):
     with pytest.raises(SettingError, match="module"):
