@@ -26,6 +26,12 @@ FLAGS = [
 #: of each code cell its execution count, of the notebook's model: JupyterLab draws what is out of sight when it has the time
 COUNTS = """() => [...jupyterapp.shell.currentWidget.content.model.cells]
     .filter(cell => cell.type === 'code').map(cell => cell.executionCount)"""
+#: what is run before the kernel has answered for the first time can be lost, though it is shown as idle
+ANSWERED = """() => {
+    const context = jupyterapp.shell.currentWidget.sessionContext
+    const answered = context.ready.then(() => context.session.kernel.requestExecute({code: ''}).done).then(() => true)
+    return Promise.race([answered, new Promise(resolve => setTimeout(() => resolve(false), 5000))])
+}"""
 IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 pytestmark = pytest.mark.slow
@@ -100,6 +106,7 @@ def page(lab):
         page.on("request", lambda request: page.requested.append(request.url))
         page.goto(f"{lab['url']}?token={lab['token']}")  # leads to the start page by itself
         page.wait_for_selector(IDLE, timeout=90_000)
+        assert until(lambda: page.evaluate(ANSWERED), 90), "the kernel does not answer"
         yield page
         browser.close()
 
