@@ -53,8 +53,8 @@ def lab(tmp_path_factory):
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "COMPANION_WORKSPACE": str(folder / "workspace"),
     }
-    options = ["--no-browser", "--port=0", "--ServerApp.port_retries=0", f"--LabApp.workspaces_dir='{folder / 'lab'}'"]
-    options += ["--expose-app-in-browser"]
+    options = ["--no-browser", "--expose-app-in-browser", "--port=0", "--ServerApp.port_retries=0"]
+    options += [f"--LabApp.workspaces_dir='{folder / 'lab'}'"]
     server = subprocess.Popen(
         ["make", "-s", "lab", f"LAB_OPTIONS={' '.join(options)}"],
         cwd=ROOT,

@@ -139,9 +139,13 @@ def adam(model: keras.Model, steps: int) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def _variables(kept: Mapping[str, Any]) -> list[Any]:
+    return [*kept["model"].variables, *kept["optimizer"].variables]
+
+
 def values(kept: Mapping[str, Any]) -> list[np.ndarray]:
     """What stands in a worker's weights, and after them all that its optimizer remembers."""
-    return [variable.numpy() for variable in [*kept["model"].variables, *kept["optimizer"].variables]]
+    return [variable.numpy() for variable in _variables(kept)]
 
 
 def first_values(seed: int, steps: int) -> list[np.ndarray]:
@@ -169,7 +173,7 @@ def one_thread() -> None:
 def put(kept: Mapping[str, Any], new: Sequence[np.ndarray]) -> None:
     """Set a worker's ``values``."""
     with kept["strategy"].scope():
-        for variable, value in zip([*kept["model"].variables, *kept["optimizer"].variables], new, strict=True):
+        for variable, value in zip(_variables(kept), new, strict=True):
             variable.assign(value)
 
 

@@ -104,6 +104,11 @@ def parts(table: pd.DataFrame, cutoff: pd.Timestamp, days: int | None = None) ->
     return table[known], table[~known & near]
 
 
+def _at_cutoff(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of one historical forecast up to its cutoff, and those of the days ahead."""
+    return parts(rows, rows["cutoff"].iloc[0])
+
+
 def with_past(model: Prophet, past: pd.DataFrame, forecast: pd.DataFrame) -> pd.DataFrame:
     """The past as a fitted model sees it, then its forecast; without an interval in the past. Stan's files are removed.
 
@@ -153,7 +158,7 @@ def scores(forecasts: Rows, naive: Callable[[pd.Series, pd.DatetimeIndex], np.nd
 def _score(rows: pd.DataFrame, naive: Callable[[pd.Series, pd.DatetimeIndex], np.ndarray]) -> dict[str, float]:
     import pandas as pd
 
-    past, ahead = parts(rows, rows["cutoff"].iloc[0])
+    past, ahead = _at_cutoff(rows)
     known, residual = past.set_index("ds")["y"], past["y"] - past["yhat"]
     error, scale = (ahead["y"] - ahead["yhat"]).abs().mean(), naive_step(known)
     other = (ahead["y"] - naive(known, pd.DatetimeIndex(ahead["ds"]))).abs().mean()
@@ -206,7 +211,7 @@ def compared(before: Rows, after: Rows, days: pd.DatetimeIndex) -> pd.DataFrame:
     import pandas as pd
 
     def ahead(rows: pd.DataFrame) -> pd.DataFrame:
-        return parts(rows, rows["cutoff"].iloc[0])[1].set_index("ds")
+        return _at_cutoff(rows)[1].set_index("ds")
 
     found = {}
     for key in before:
@@ -224,7 +229,7 @@ def compared(before: Rows, after: Rows, days: pd.DatetimeIndex) -> pd.DataFrame:
 
 def same(rows: pd.DataFrame, own: pd.DataFrame) -> bool:
     """Whether the days ahead have the forecast and the interval of Prophet's own cross-validation, in every bit."""
-    names, (_, ahead) = ["yhat", "yhat_lower", "yhat_upper"], parts(rows, rows["cutoff"].iloc[0])
+    names, (_, ahead) = ["yhat", "yhat_lower", "yhat_upper"], _at_cutoff(rows)
     return np.array_equal(ahead[names].to_numpy(), own[names].to_numpy())
 
 
@@ -256,9 +261,7 @@ def days_ahead(forecasts: Rows) -> pd.DataFrame:
     """
     import pandas as pd
 
-    ahead = pd.concat(
-        {key: parts(rows, rows["cutoff"].iloc[0])[1] for key, rows in forecasts.items()}, names=["panel", "page"]
-    )
+    ahead = pd.concat({key: _at_cutoff(rows)[1] for key, rows in forecasts.items()}, names=["panel", "page"])
     ahead["day"] = (ahead["ds"] - ahead["cutoff"]).dt.days
     ahead["week"] = (ahead["day"] + 6) // 7
     half_width = (ahead["yhat_upper"] - ahead["yhat_lower"]) / 2
@@ -323,27 +326,25 @@ def quick_scores(count: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
     import pandas as pd
 
     panel, now, back = pageviews.panel(count, seed), pageviews.TODAY, pageviews.HORIZON
-    day = np.arange(now)
+    days, day = panel.views.index[:now], np.arange(now)
     turns = 2 * np.pi * day[:, None] * np.arange(1, 5) / 365.25
-    common = np.column_stack([day / now, np.eye(7)[day % 7], *_on_feasts(panel.views.index[:now])])
+    common = np.column_stack([day / now, np.eye(7)[day % 7], *_on_feasts(days, panel.holidays)])
     rows = {}
     for name in panel.views:
         views = panel.views[name].to_numpy()[:now]
         y, start = np.log(views), int(np.isnan(views).sum())
         columns = np.column_stack([common, np.sin(turns), np.cos(turns)]) if start == 0 else common
-        past, ahead, lag = slice(start, now - back), slice(now - back, now), 364 if start == 0 else 7
+        past, ahead = slice(start, now - back), slice(now - back, now)
         fitted = columns @ np.linalg.lstsq(columns[past], y[past], rcond=None)[0]
         rows[name] = {
             "error": np.abs(views - np.exp(fitted))[ahead].mean(),
-            "mase": np.abs(y - fitted)[ahead].mean() / np.abs(y[start + lag :] - y[start:-lag])[:-back].mean(),
+            "mase": np.abs(y - fitted)[ahead].mean() / naive_step(pd.Series(y[past], days[past])),
             "worst": _worst(pd.Series(y[past] - fitted[past])),
             "days": now - start,
         }
     return pd.DataFrame(rows).T.assign(next_error=np.nan), panel.truth["kind"]
 
 
-def _on_feasts(days: pd.Index) -> list[np.ndarray]:
+def _on_feasts(days: pd.Index, calendar: pd.DataFrame) -> list[np.ndarray]:
     """For each feast, whether a day belongs to it: zeros and ones, shape (days,)."""
-    length = np.timedelta64(pageviews.FEAST_DAYS, "D")
-    since = [days.to_numpy()[:, None] - np.array(dates, "datetime64[D]") for dates in pageviews.FEASTS.values()]
-    return [((each >= np.timedelta64(0, "D")) & (each < length)).any(axis=1) * 1.0 for each in since]
+    return [days.isin(feast_days(dates)) * 1.0 for _, dates in calendar.groupby("holiday", sort=False)]

@@ -159,7 +159,7 @@ def traced(function: Callable[..., np.ndarray], *arguments: Any) -> tuple[np.nda
 
 def difference(image: np.ndarray, expected: np.ndarray) -> float:
     """Length of the difference of two images over the length of the expected one."""
-    return float(np.linalg.norm(image - expected) / np.linalg.norm(expected))
+    return float(trace_error(image.ravel(), expected.ravel()))
 
 
 #: in a worker: ``slots``, a view of the shared memory; the ``block`` that it belongs to; ``velocity``
