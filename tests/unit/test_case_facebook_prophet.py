@@ -176,6 +176,22 @@ def test_a_repair_is_compared_on_the_days_ahead():
     assert table.loc["mean"].tolist() == pytest.approx([0.1, 0.17, 0.1, 0.05, 1])
 
 
+def test_a_move_is_a_share_of_the_second_forecasts_error_ahead():
+    one, other = rows(off=0.15), rows(off=0.2)
+    assert lab.moved([one], [other]) == pytest.approx(0.05 / 0.2)
+    assert lab.moved([one, one], [other, one]) == pytest.approx(0.05 / 0.35) and lab.moved([one], [one]) == 0
+    one.loc[:19, "yhat"] += 5  # the past does not count
+    assert lab.moved([one], [other]) == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="shorter"):
+        lab.moved([one, one], [other])
+
+
+def test_each_way_is_timed_and_its_rows_are_kept():
+    seconds, kept = lab.timed({"one": lambda: [rows()], "none": list})
+    assert seconds.index.tolist() == ["one", "none"] and (seconds >= 0).all()
+    assert kept["none"] == [] and kept["one"][0].equals(rows())
+
+
 def test_the_same_is_the_same_in_every_bit():
     own = lab.parts(rows(), CUTOFF)[1].reset_index(drop=True)
     assert lab.same(rows(), own)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,28 @@ def kept_cutoffs() -> pd.DataFrame:
     table["cutoff"] = pd.to_datetime(table["cutoff"])
     table["difference"], table["flag"] = table["prophet"] - table["naive"], table["moves"].abs() > 1
     return table.set_index("cutoff")
+
+
+def timed(ways: Mapping[str, Callable[[], list[pd.DataFrame]]]) -> tuple[pd.Series, dict[str, list[pd.DataFrame]]]:
+    """The seconds that each way took, once, and what it returned."""
+    import pandas as pd
+
+    rows, seconds = {}, {}
+    for way, call in ways.items():
+        began = time.perf_counter()
+        rows[way] = call()
+        seconds[way] = time.perf_counter() - began
+    return pd.Series(seconds), rows
+
+
+def moved(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> float:
+    """How far the forecasts of the days ahead lie apart, as a share of the mean absolute error of the second."""
+    apart = error = 0.0
+    for rows, others in zip(one, other, strict=True):
+        (_, ahead), (_, reference) = _at_cutoff(rows), _at_cutoff(others)
+        apart += (ahead["yhat"] - reference["yhat"]).abs().mean()
+        error += (reference["y"] - reference["yhat"]).abs().mean()
+    return apart / error
 
 
 def feast_days(calendar: pd.DataFrame) -> pd.DatetimeIndex:
