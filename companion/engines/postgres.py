@@ -225,7 +225,8 @@ def _first_connection(server: Server, place: Path, port: str, secret: str, optio
 
 def _explained(place: Path, log: str, error: CompanionError, port: str = "") -> CompanionError:
     """The clear error for what the server's log says, or ``error`` for what nobody foresaw."""
-    panic = re.search(r"(?:PANIC|FATAL): +(.*)", log)
+    # "the database system is starting up" is what it told us, who asked in the meantime
+    panic = re.search(r"PANIC: +(.*)", log) or re.search(r"FATAL: ++(?!the database system is )(.*)", log)
     reason = panic[1] if panic else _last(log)
     known: dict[str, CompanionError] = {
         r"lock file .* already exists": EngineUnavailable(

@@ -235,6 +235,19 @@ def test_a_crash_in_recovery_says_so_and_leaves_the_data(folder):
     assert sum(1 for path in folder.rglob("*") if path.is_file()) >= files
 
 
+def test_the_reason_is_the_servers_not_what_it_told_who_asked_meanwhile(tmp_path):
+    """A connection that comes while it recovers is answered in the same log, before or after the reason."""
+    asked = "FATAL:  the database system is starting up\n"
+    reasons = (
+        "PANIC:  could not locate a valid checkpoint record",
+        "FATAL:  could not open file: no checkpoint record",
+    )
+    for reason in reasons:
+        for log in (f"{asked}{reason}\n", f"{reason}\n{asked}", f"FATAL:  not now\n{reasons[0]}\n"):
+            said = str(postgres._explained(tmp_path, f"LOG:  starting backup recovery\n{log}", EngineUnavailable("")))
+            assert "checkpoint record. They were left" in said and "starting up" not in said
+
+
 def test_a_lost_or_wrong_password_of_a_folder_is_named(folder):
     (folder / "password").write_text("another")
     with pytest.raises(EngineUnavailable, match="have another password"):

@@ -3,6 +3,8 @@
 One notebook an engine, the shortest that uses it, in `make test`; every notebook in `make drills`.
 """
 
+from collections.abc import Container
+
 import pytest
 from conftest import NOTEBOOKS, missing_engines
 from harness import chapters
@@ -24,6 +26,14 @@ def interrupted(kernel: Kernel, cells: list[str]) -> int:
     # it is next in the queue: that it runs shows both that the interrupted cell has come to an end and that the kernel goes on
     assert kernel.run("assert 1 + 1 == 2")["status"] == "ok", "the kernel is still usable"
     return done
+
+
+def resumed(cells: list[str], at: int, meant: Container[str]) -> int:
+    """The cell to go on from after an interrupt in the given one: itself, or the error that it asserts (``sys.last_value``).
+
+    The interrupt is an error too, and has taken the other's place.
+    """
+    return at - 1 if at and cells[at - 1] in meant else at
 
 
 def killed(kernel: Kernel, cells: list[str], *, with_children: bool) -> None:
@@ -61,7 +71,7 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
 
     try:
         runs(cells[:first])
-        again = first + interrupted(kernel, cells[first:second])
+        again = resumed(cells, first + interrupted(kernel, cells[first:second]), meant)
         once = ONCE in chapter.engines
         runs(cells[again:second], times=1 if once else 2, strictly=not once)
         killed(kernel, cells[second:], with_children=had_children)
@@ -73,6 +83,11 @@ def test_an_interrupted_and_then_killed_kernel_leaves_nothing(chapter, scratch):
 
 
 # Prove by breaking: what the drill relies on.
+
+
+def test_a_cell_that_asserts_an_error_is_run_again_behind_that_error():
+    cells = ["1 + 1", "1 / 0", "assert isinstance(sys.last_value, ZeroDivisionError)"]
+    assert [resumed(cells, at, {"1 / 0"}) for at in (0, 1, 2)] == [0, 1, 1]
 
 
 @pytest.fixture
