@@ -186,12 +186,6 @@ def test_a_move_is_a_share_of_the_second_forecasts_error_ahead():
         lab.moved([one, one], [other])
 
 
-def test_each_way_is_timed_and_its_rows_are_kept():
-    seconds, kept = lab.timed({"one": lambda: [rows()], "none": list})
-    assert seconds.index.tolist() == ["one", "none"] and (seconds >= 0).all()
-    assert kept["none"] == [] and kept["one"][0].equals(rows())
-
-
 def test_the_same_is_the_same_in_every_bit():
     own = lab.parts(rows(), CUTOFF)[1].reset_index(drop=True)
     assert lab.same(rows(), own)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -189,18 +188,6 @@ def kept_cutoffs() -> pd.DataFrame:
     table["cutoff"] = pd.to_datetime(table["cutoff"])
     table["difference"], table["flag"] = table["prophet"] - table["naive"], table["moves"].abs() > 1
     return table.set_index("cutoff")
-
-
-def timed(ways: Mapping[str, Callable[[], list[pd.DataFrame]]]) -> tuple[pd.Series, dict[str, list[pd.DataFrame]]]:
-    """The seconds that each way took, once, and what it returned."""
-    import pandas as pd
-
-    rows, seconds = {}, {}
-    for way, call in ways.items():
-        began = time.perf_counter()
-        rows[way] = call()
-        seconds[way] = time.perf_counter() - began
-    return pd.Series(seconds), rows
 
 
 def moved(one: list[pd.DataFrame], other: list[pd.DataFrame]) -> float:
