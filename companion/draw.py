@@ -70,25 +70,28 @@ def show(fig: Figure, alt: str) -> None:
 
 
 def speedup(axes: Axes, table: pd.DataFrame, law: Law | None = None, most_workers: int | None = None) -> None:
-    """Measured speed-up with its quartiles, the ideal line, and a fitted law extrapolated beyond the measurements.
+    """Measured speed-up over the plain version with its 95 % interval, the ideal line, and a law beyond the measurements.
 
     Args:
         table: from ``companion.measure.speedup_table``.
-        law: from ``fit_amdahl`` or ``fit_usl``.
-        most_workers: right end of the axis; twice the largest measured by default.
+        law: from ``fit_amdahl`` or ``fit_usl``; drawn from where one worker stands.
+        most_workers: right end of the axis; by default just behind the largest measured number.
     """
     import numpy as np
 
-    workers = table.index.to_numpy(float)
-    serial = table["seconds"].iloc[0]
-    end = most_workers or 2 * workers.max()
+    measured = table.drop(index="plain")
+    workers = measured.index.to_numpy(float)
+    end = most_workers or 1.15 * workers.max()
     n = np.linspace(1, end, 200)
     axes.plot(n, n, color=BLACK, linestyle="--", linewidth=1, label="ideal")
-    spread = np.abs(serial / table[["q3", "q1"]].to_numpy().T - table["speed-up"].to_numpy())
-    axes.errorbar(workers, table["speed-up"], yerr=spread, fmt="o", color=BLUE, capsize=3, label="measured, quartiles")
+    speedups, low, high = (measured[name].to_numpy(float) for name in ("speed-up", "low", "high"))
+    reach = np.where(np.isfinite(high), [speedups - low, high - speedups], 0)
+    axes.errorbar(workers, speedups, yerr=reach, fmt="o", color=BLUE, capsize=3, label="measured, 95 %")
     if law is not None:
-        axes.plot(n, law.curve(n), color=ORANGE, label=f"{law.name}, fitted")
-    axes.set(xlabel="workers", ylabel="speed-up over serial", xlim=(0.9, end), ylim=(0, None))
+        axes.plot(n, speedups[0] * law.curve(n), color=ORANGE, label=f"{law.name}, fitted")
+    axes.axhline(1, color=BLACK, linewidth=0.5)
+    axes.set(xlabel="workers", ylabel="times as fast as without", xlim=(0.9, end), ylim=(0, None))
+    axes.set_xticks(workers, [f"{count:.0f}" for count in workers])
     axes.legend()
 
 

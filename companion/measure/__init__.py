@@ -1,15 +1,23 @@
-"""How well it ran: ``scaling`` (timing, speed-up, the laws, memory), whose names stand here too, and ``load``."""
+"""How well it ran: ``timing``, ``scaling`` (speed-up and its laws) and ``memory``, whose names stand here too, and ``load``."""
 
-from companion.measure.scaling import (
-    Law,
-    Peak,
-    Timing,
-    fit_amdahl,
-    fit_usl,
-    peak_memory,
-    record,
-    repeat,
-    speedup_table,
-)
+from companion.measure.memory import Peak, peak_memory
+from companion.measure.scaling import PLAIN, Law, fit_amdahl, fit_usl, outlook, speedup_table, worker_counts
+from companion.measure.timing import Interval, Timing, faster, record, repeat, rounds
 
-__all__ = ["Law", "Peak", "Timing", "fit_amdahl", "fit_usl", "peak_memory", "record", "repeat", "speedup_table"]
+__all__ = [
+    "PLAIN",
+    "Interval",
+    "Law",
+    "Peak",
+    "Timing",
+    "faster",
+    "fit_amdahl",
+    "fit_usl",
+    "outlook",
+    "peak_memory",
+    "record",
+    "repeat",
+    "rounds",
+    "speedup_table",
+    "worker_counts",
+]

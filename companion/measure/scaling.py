@@ -1,101 +1,89 @@
-"""How well it ran: repeated timing, speed-up tables, the scaling laws of Amdahl and Gunther, peak memory.
+"""How far it carries: speed-up tables, and the scaling laws of Amdahl and Gunther.
 
-A time is a sample, not a number: everything here carries its spread. Nothing here is ever asserted in a test of a notebook.
+Two baselines are kept apart. The *plain* version is what a reader would write without the engine; *one worker* is the engine on
+one. From the one to the other one pays for the engine, from one worker to n for being several. The laws speak of the second.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from companion.errors import SettingError
+from companion.measure.timing import Timing, faster, student
 
 if TYPE_CHECKING:
     import pandas as pd
-    import psutil
-    from numpy.typing import ArrayLike
+
+#: the row of the version without the engine
+PLAIN = "plain"
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Wall-clock seconds of repeated runs, in the order in which they ran."""
-
-    seconds: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return float(np.median(self.seconds))
-
-    @property
-    def quartiles(self) -> tuple[float, float]:
-        low, high = np.percentile(self.seconds, [25, 75])
-        return float(low), float(high)
+def worker_counts(most: int) -> list[int]:
+    """1, 2, 4 ... and ``most`` itself: what to measure on a machine or cluster that has so many."""
+    if most < 1:
+        raise SettingError(f"a machine has at least one worker, got {most}")
+    return sorted({2**power for power in range(most.bit_length()) if 2**power <= most} | {most})
 
 
-def repeat(function: Callable[[], object], repeats: int = 5, warm_up: int = 1) -> Timing:
-    """Time ``function()`` ``repeats`` times, after ``warm_up`` runs that don't count (imports, caches, page faults)."""
-    if repeats < 1:
-        raise SettingError(f"repeats must be at least 1, got {repeats}")
-    for _ in range(warm_up):
-        function()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return Timing(tuple(seconds))
+def speedup_table(plain: Timing, parallel: Mapping[int, Timing]) -> pd.DataFrame:
+    """One row for the plain version, and one for each number of workers of the engine.
 
-
-def speedup_table(serial: Timing, parallel: Mapping[int, Timing]) -> pd.DataFrame:
-    """One row a number of workers: median seconds, quartiles, speed-up over the serial run, efficiency.
-
-    Row 1 is the plain serial version, not the parallel one on one worker: that is the version a reader would compare with.
+    Columns: median ``seconds``; ``speed-up`` over the plain version with the ends ``low`` and ``high`` of its 95 % interval;
+    ``over one worker``, the same over one worker of the engine, and ``efficiency``, that for each worker (both NaN where one
+    worker was not measured).
     """
     import pandas as pd
 
-    def row(timing: Timing, workers: int) -> dict[str, float]:
-        low, high = timing.quartiles
-        speedup = serial.median / timing.median
-        return {"seconds": timing.median, "q1": low, "q3": high, "speed-up": speedup, "efficiency": speedup / workers}
+    one = parallel.get(1)
 
-    rows = {1: row(serial, 1)} | {n: row(timing, n) for n, timing in sorted(parallel.items()) if n != 1}
+    def row(timing: Timing, workers: int) -> dict[str, float]:
+        speedup = faster(plain, timing)
+        over_one = faster(one, timing).estimate if one else float("nan")
+        return {
+            "seconds": timing.median,
+            "speed-up": speedup.estimate,
+            "low": speedup.low,
+            "high": speedup.high,
+            "over one worker": over_one,
+            "efficiency": over_one / workers,
+        }
+
+    first = {"seconds": plain.median, "speed-up": 1.0}
+    rows = {PLAIN: first} | {n: row(timing, n) for n, timing in sorted(parallel.items())}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("workers")
 
 
 @dataclass(frozen=True)
 class Law:
-    """A fitted scaling law.
+    """A scaling law, fitted to each round by itself: what the fits of the rounds differ by is the interval.
+
+    An interval knows what varied between the rounds. It does not know whether the law holds beyond what was measured.
 
     Attributes:
         name: of the law.
-        parameters: estimate by name.
-        intervals: 95 % interval by name, from the covariance of the fit and Student's t; a parameter that one point
-            decides has an infinite one.
-        curve: speed-up for an array of worker counts.
+        parameters: estimate by name, from all rounds together.
+        intervals: 95 % interval by name; one round leaves all that is possible.
+        measured: the worker counts it was fitted to.
+        curve: speed-up over one worker for an array of worker counts.
     """
 
     name: str
     parameters: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    measured: tuple[int, ...]
     curve: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    _rounds: np.ndarray = field(repr=False)
 
     def predict(self, workers: float) -> tuple[float, float, float]:
-        """Speed-up at ``workers``: estimate, and the range over the corners of the parameters' intervals."""
-        corners = np.meshgrid(*([low, high] for low, high in self.intervals.values()))
-        values = [
-            _LAWS[self.name](np.array([workers], float), *corner)[0]
-            for corner in zip(*(c.ravel() for c in corners), strict=True)
-        ]
-        return float(self.curve(np.array([workers], float))[0]), float(np.nanmin(values)), float(np.nanmax(values))
+        """Speed-up at ``workers``: estimate and ends of its 95 % interval, between 0 and ``workers``."""
+        at = np.array([workers], float)
+        of_rounds = np.log([_LAWS[self.name](at, *parameters)[0] for parameters in self._rounds])
+        low, high = np.exp(student(of_rounds))
+        return float(self.curve(at)[0]), float(low), float(min(high, workers))
 
 
 def _amdahl(workers: np.ndarray, serial_share: float) -> np.ndarray:
@@ -109,124 +97,81 @@ def _usl(workers: np.ndarray, contention: float, coherency: float) -> np.ndarray
 _LAWS: dict[str, Callable[..., np.ndarray]] = {"Amdahl": _amdahl, "USL": _usl}
 
 
-def fit_amdahl(workers: np.ndarray, speedups: np.ndarray) -> Law:
+def fit_amdahl(parallel: Mapping[int, Timing]) -> Law:
     """Amdahl's law ``S(n) = 1 / (s + (1 - s) / n)`` by least squares, with s in [0, 1].
 
     Args:
-        workers, speedups: shape (points,); repeated measurements are simply repeated points.
+        parallel: rounds (``measure.rounds``) by number of workers: one, and at least two more. Through two points goes any law.
 
     Source: G. M. Amdahl, AFIPS Spring Joint Computer Conference 1967.
     """
-    return _fit("Amdahl", workers, speedups, ("serial_share",), 0.05, (0.0, 1.0))
+    return _fit("Amdahl", parallel, ("serial_share",), 0.05)
 
 
-def fit_usl(workers: np.ndarray, speedups: np.ndarray) -> Law:
+def fit_usl(parallel: Mapping[int, Timing]) -> Law:
     """The Universal Scalability Law ``S(n) = n / (1 + a (n - 1) + b n (n - 1))`` by least squares, with a, b in [0, 1].
 
     With b > 0 the curve has a summit at ``sqrt((1 - a) / b)`` workers: more of them make it slower.
 
+    Args:
+        parallel: rounds by number of workers: one, and at least three more.
+
     Source: N. J. Gunther, "Guerrilla Capacity Planning", Springer 2007.
     """
-    return _fit("USL", workers, speedups, ("contention", "coherency"), 0.01, (0.0, 1.0))
+    return _fit("USL", parallel, ("contention", "coherency"), 0.01)
 
 
-def _fit(
-    name: str,
-    at_workers: ArrayLike,
-    measured: ArrayLike,
-    names: tuple[str, ...],
-    start: float,
-    bounds: tuple[float, float],
-) -> Law:
-    from scipy.optimize import curve_fit
-    from scipy.stats import t
-
-    workers, speedups = np.asarray(at_workers, float), np.asarray(measured, float)
-    if workers.shape != speedups.shape or workers.ndim != 1:
-        raise SettingError(f"workers and speedups must be one-dimensional and alike: {workers.shape}, {speedups.shape}")
-    if len(np.unique(workers[workers > 1])) < len(names):
-        raise SettingError(f"{name} has {len(names)} parameter(s): measure at least as many worker counts above 1")
-    law = _LAWS[name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no covariance from as many points as parameters: the interval says so
-        estimate, covariance = curve_fit(law, workers, speedups, [start] * len(names), bounds=bounds)
-    freedom = len(workers) - len(names)
-    half = t.ppf(0.975, freedom) * np.sqrt(np.diag(covariance)) if freedom > 0 else np.full(len(names), np.inf)
-    low, high = np.clip(estimate - half, *bounds), np.clip(estimate + half, *bounds)
-    return Law(
-        name,
-        dict(zip(names, estimate.tolist(), strict=True)),
-        {n: (float(a), float(b)) for n, a, b in zip(names, low, high, strict=True)},
-        lambda n: law(np.asarray(n, float), *estimate),
+def outlook(parallel: Mapping[int, Timing], workers: int = 100) -> str:
+    """What these measurements say of so many workers, in a sentence; of too few, that they say nothing."""
+    counts = ", ".join(str(n) for n in sorted(parallel))
+    if len(parallel) < 3:
+        return (
+            f"{workers} workers: nothing can be said from {counts}; any law goes through two points, measure 4 or more"
+        )
+    law = fit_amdahl(parallel)
+    estimate, low, high = law.predict(workers)
+    return (
+        f"{workers} workers: {estimate:.0f} times one ({low:.0f} to {high:.0f}), "
+        f"if Amdahl's law, fitted to {counts}, holds that far"
     )
 
 
-@dataclass
-class Peak:
-    """The largest memory seen so far, in bytes, of this process and its children together (shared pages counted once)."""
+def _fit(name: str, parallel: Mapping[int, Timing], names: tuple[str, ...], start: float) -> Law:
+    from scipy.optimize import curve_fit
 
-    bytes: int = 0
+    counts = sorted(parallel)
+    if 1 not in parallel:
+        raise SettingError(f"{name} speaks of speed-up over one worker: measure one as well, got {counts}")
+    if len(counts) < len(names) + 2:
+        raise SettingError(
+            f"{name} has {len(names)} parameter(s), and one point more has to agree: "
+            f"measure one worker and at least {len(names) + 1} counts more, got {counts}"
+        )
+    if len({len(timing.seconds) for timing in parallel.values()}) > 1:
+        raise SettingError(f"measure every number of workers equally often, got {_repeats(parallel)}")
+    workers = np.array(counts, float)
+    seconds = np.array([parallel[n].seconds for n in counts])  # (counts, rounds)
+    law = _LAWS[name]
 
-    @property
-    def mib(self) -> float:
-        return self.bytes / 2**20
+    def fitted(took: np.ndarray) -> np.ndarray:
+        return curve_fit(law, workers, took[0] / took, [start] * len(names), bounds=(0.0, 1.0))[0]
 
-
-@contextmanager
-def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak]:
-    """Sample the memory of a process tree while the block runs.
-
-    Args:
-        pid: root of the tree; this process by default.
-        interval: seconds between samples; a shorter peak can be missed.
-    """
-    import psutil
-
-    peak, done = Peak(), threading.Event()
-    root = psutil.Process(pid)
-
-    def sample() -> None:
-        while True:
-            peak.bytes = max(peak.bytes, _tree_memory(root))
-            if done.wait(interval):
-                return
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
+    estimate = fitted(np.exp(np.log(seconds).mean(axis=1)))
+    of_rounds = np.array([fitted(took) for took in seconds.T])
+    return Law(
+        name,
+        dict(zip(names, estimate.tolist(), strict=True)),
+        {n: _possible(student(values)) for n, values in zip(names, of_rounds.T, strict=True)},
+        tuple(counts),
+        lambda n: law(np.asarray(n, float), *estimate),
+        of_rounds,
+    )
 
 
-def _tree_memory(root: psutil.Process) -> int:
-    import psutil
-
-    total = 0
-    try:
-        tree = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    for process in tree:
-        try:
-            # proportional set size where the system has it: pages shared by n processes count 1/n in each
-            full = process.memory_full_info()
-            total += getattr(full, "pss", full.uss)
-        except psutil.NoSuchProcess:
-            continue
-        except psutil.AccessDenied:
-            total += process.memory_info().rss
-    return total
+def _possible(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = np.clip(ends, 0.0, 1.0)
+    return float(low), float(high)
 
 
-def record(name: str, value: float, unit: str = "") -> None:
-    """Hand a measured figure to the benchmark; does nothing unless ``make bench`` is running the notebook.
-
-    Args:
-        name: ``notebook.figure``, such as ``dask_audio.speedup_2_workers``.
-        unit: ``x`` for a ratio, ``s``, ``MiB``, ``1/s`` ...
-    """
-    if path := os.environ.get("COMPANION_RECORD"):
-        with open(path, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps({"name": name, "value": float(value), "unit": unit}) + "\n")
+def _repeats(parallel: Mapping[int, Timing]) -> dict[int, int]:
+    return {n: len(timing.seconds) for n, timing in sorted(parallel.items())}

@@ -43,12 +43,20 @@ def test_a_figure_is_not_shown_a_second_time_at_the_end_of_the_cell():
 
 
 def test_speedup_draws_measured_ideal_and_law():
-    table = measure.speedup_table(Timing((4.0, 4.2)), {2: Timing((2.1, 2.3)), 4: Timing((1.3, 1.2))})
+    runs = {1: Timing((4.4, 4.6)), 2: Timing((2.1, 2.3)), 4: Timing((1.3, 1.2))}
     _, ax = draw.figure()
-    draw.speedup(ax, table, measure.fit_amdahl([2, 4], [1.9, 3.2]), most_workers=16)
+    draw.speedup(ax, measure.speedup_table(Timing((4.0, 4.2)), runs), measure.fit_amdahl(runs), most_workers=16)
     labels = {text.get_text() for text in ax.get_legend().get_texts()}
-    assert labels == {"ideal", "measured, quartiles", "Amdahl, fitted"}
+    assert labels == {"ideal", "measured, 95 %", "Amdahl, fitted"}
     assert ax.get_xlim()[1] == 16
+
+
+def test_speedup_shows_what_was_measured_and_no_more():
+    """Nine tenths of an axis for what nobody measured made two points look like a law."""
+    _, ax = draw.figure()
+    draw.speedup(ax, measure.speedup_table(Timing((4.0, 4.2)), {1: Timing((4.4, 4.6)), 2: Timing((2.1, 2.3))}))
+    assert ax.get_xlim()[1] < 2.5
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2"]
 
 
 def test_confusion_prints_every_count():

@@ -1,0 +1,71 @@
+"""How much memory it took: the peak of a process and its children."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+
+@dataclass
+class Peak:
+    """The largest memory seen so far, in bytes, of this process and its children together (shared pages counted once)."""
+
+    bytes: int = 0
+
+    @property
+    def mib(self) -> float:
+        return self.bytes / 2**20
+
+
+@contextmanager
+def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak]:
+    """Sample the memory of a process tree while the block runs.
+
+    Args:
+        pid: root of the tree; this process by default.
+        interval: seconds between samples; a shorter peak can be missed.
+    """
+    import psutil
+
+    peak, done = Peak(), threading.Event()
+    root = psutil.Process(pid)
+
+    def sample() -> None:
+        while True:
+            peak.bytes = max(peak.bytes, _tree_memory(root))
+            if done.wait(interval):
+                return
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def _tree_memory(root: psutil.Process) -> int:
+    import psutil
+
+    total = 0
+    try:
+        tree = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for process in tree:
+        try:
+            # proportional set size where the system has it: pages shared by n processes count 1/n in each
+            full = process.memory_full_info()
+            total += getattr(full, "pss", full.uss)
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.AccessDenied:
+            total += process.memory_info().rss
+    return total
