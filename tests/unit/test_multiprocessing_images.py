@@ -1,15 +1,22 @@
-"""The pictures, and a pool of the notebook's own that is killed or interrupted in the middle of its work."""
+"""The pictures, a pool of the notebook's own that is killed or interrupted at work, its cells on a cluster, and its references."""
+
+import time
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import pytest
 from conftest import NOTEBOOKS
 from harness import chapters
 from harness.kernels import Kernel
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays, boolean_dtypes, floating_dtypes, integer_dtypes
 from processes import assert_gone, assert_no_new_shared_memory, new_mark, shared_memory, until
 
 from companion import SettingError
 from companion.book import chapter
 from companion.datasets import images
+from companion.labs.parallel import chores
 
 
 def test_every_photograph_is_there_without_a_download(monkeypatch):
@@ -64,7 +71,9 @@ def busy_kernel(scratch):
     """The notebook's own kernel, right before its pool gets to work; yields it with the cell, the mark and /dev/shm before."""
     entry, mark, before = chapter("multiprocessing_images"), new_mark(), shared_memory()
     cells = chapters.taught(entry)
-    at = next(number for number, source in enumerate(cells) if "pool.map(patchwork.hog_range, starts, stops)" in source)
+    at = next(
+        number for number, source in enumerate(cells) if "workers.map(patchwork.hog_range, starts, stops)" in source
+    )
     kernel = Kernel(NOTEBOOKS / entry.unit, mark)
     for source in cells[:at]:
         if "serial = hog_features" not in source:  # the loop itself is not needed here
@@ -99,3 +108,95 @@ def test_an_interrupted_pool_ends_with_its_block(busy_kernel):
     kernel.manager.shutdown_kernel()
     assert_gone(mark)
     assert_no_new_shared_memory(before)
+
+
+@pytest.mark.slow
+def test_a_kernel_interrupted_while_it_makes_the_block_leaves_nothing(scratch):
+    """The tracker, which unlinks what a killed kernel has left, was started by the first block: an interrupt at that moment
+    left a block in /dev/shm that nobody knew of. It runs before."""
+    entry, mark, before = chapter("multiprocessing_images"), new_mark(), shared_memory()
+    cells = chapters.taught(entry)
+    at = next(number for number, source in enumerate(cells) if "SharedMemory(create=True" in source)
+    kernel = Kernel(NOTEBOOKS / entry.unit, mark)
+    try:
+        for source in cells[:at]:
+            if "serial = hog_features" not in source:
+                kernel.run(source)
+        running = "from multiprocessing import resource_tracker as t; assert t._resource_tracker._check_alive()"
+        assert kernel.run(running)["status"] == "ok", "the tracker runs before there is a block"
+        for delay in (0.0, 0.005, 0.02, 0.05):
+            message = kernel.start(cells[at])
+            time.sleep(delay)
+            kernel.interrupt()
+            kernel.reply(message)
+    finally:
+        kernel.kill()
+    assert_gone(mark)
+    assert_no_new_shared_memory(before)
+
+
+@pytest.mark.slow
+def test_the_cluster_s_cells_run_as_they_are_printed(scratch):
+    """The former ones used names that exist nowhere."""
+    entry, mark = chapter("multiprocessing_images"), new_mark()
+    cells = chapters.taught(entry)
+    at = next(number for number, source in enumerate(cells) if "import patchwork" in source)
+    kernel = Kernel(NOTEBOOKS / entry.unit, mark)
+    try:
+        for source in cells[: at + 1]:
+            if "serial = hog_features" not in source:  # the loop itself is not needed here
+                kernel.run(source)
+        kernel.run("pictures, tasks = pictures[:60], [(0, 25), (25, 50), (50, 60)]")
+        (printed,) = chapters.printed_code(entry, "Take it further")
+        reply = kernel.run(printed)
+        assert reply["status"] == "ok", reply.get("evalue")
+        assert kernel.run("assert np.array_equal(on_cluster, hog_features(pictures))")["status"] == "ok"
+        assert kernel.run("client.close()")["status"] == "ok"
+        kernel.manager.shutdown_kernel()
+    finally:
+        if kernel.process.is_running():
+            kernel.kill()
+    assert_gone(mark)
+
+
+# The reference solutions, held to their statements by properties.
+
+
+@pytest.fixture(scope="module")
+def references():
+    return chapters.references(chapter("multiprocessing_images"))
+
+
+@settings(deadline=None)
+@given(count=st.integers(0, 400), size=st.integers(1, 50))
+def test_reference_ranges_cover_every_item_once_in_order(references, count, size):
+    pairs = references["ranges"](count, size)
+    assert [item for start, stop in pairs for item in range(start, stop)] == list(range(count))
+    assert all(stop - start == size for start, stop in pairs[:-1])
+    assert all(0 < stop - start <= size for start, stop in pairs)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    arrays(
+        st.one_of(integer_dtypes(), floating_dtypes(endianness="="), boolean_dtypes()),
+        array_shapes(min_dims=0, max_side=5),
+    ),
+    st.booleans(),
+)
+def test_reference_shared_copy_holds_any_array_and_leaves_no_block(references, array, transposed):
+    array = array.T if transposed else array
+    with references["shared_copy"](array) as (name, view):
+        assert view.dtype == array.dtype and np.array_equal(view, array, equal_nan=array.dtype.kind == "f")
+        SharedMemory(name).close()
+        del view
+    with pytest.raises(FileNotFoundError):
+        SharedMemory(name)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=8)
+@given(st.lists(st.sampled_from([1, 2, 3, chores.KILLER]), max_size=6), st.integers(1, 3))
+def test_reference_map_survives_whatever_is_killed(references, items, workers):
+    expected = [None if item == chores.KILLER else item**2 for item in items]
+    assert references["map_surviving"](chores.square, items, workers) == expected

@@ -6,7 +6,29 @@ RIGHT = {
 def ranges(count, size):
     edges = np.append(np.arange(0, count, size), count)
     return np.column_stack([edges[:-1], edges[1:]]).tolist() if count else []
-"""
+""",
+        """
+def ranges(count, size):
+    found, start = [], 0
+    while start < count:
+        stop = start + size if start + size <= count else count
+        found.append((start, stop))
+        start = stop
+    return found
+""",
+        """
+def ranges(count, size, start=0):
+    if start >= count:
+        return []
+    if count - start <= size:
+        return [(start, count)]
+    return [(s, min(s + size, count)) for s in np.arange(start, count, size)]
+""",
+        """
+from itertools import batched
+def ranges(count, size):
+    return [(part[0], part[-1] + 1) for part in batched(range(count), size)]
+""",
     ],
     "multiprocessing_images-2": [
         """
@@ -24,20 +46,102 @@ def shared_copy(array):
             block.close()
         except BufferError:
             pass
-"""
+""",
+        """
+class shared_copy:
+    def __init__(self, array):
+        self.array = array
+    def __enter__(self):
+        self.block = shared_memory.SharedMemory(create=True, size=self.array.nbytes)
+        view = np.frombuffer(self.block.buf, self.array.dtype, self.array.size).reshape(self.array.shape)
+        view[...] = self.array
+        return self.block.name, view
+    def __exit__(self, *error):
+        self.block.close()
+        self.block.unlink()
+""",
+        """
+from multiprocessing.managers import SharedMemoryManager
+@contextmanager
+def shared_copy(array):
+    with SharedMemoryManager() as manager:
+        block = manager.SharedMemory(array.nbytes)
+        view = np.ndarray(array.shape, dtype=array.dtype, buffer=block.buf)
+        view[...] = array
+        yield block.name, view
+        del view
+        block.close()
+""",
+        """
+from contextlib import ExitStack
+@contextmanager
+def shared_copy(array):
+    with ExitStack() as stack:
+        block = shared_memory.SharedMemory(create=True, size=array.nbytes)
+        stack.callback(block.unlink)
+        stack.callback(block.close)
+        block.buf[:array.nbytes] = array.tobytes()
+        yield block.name, np.ndarray(array.shape, array.dtype, block.buf)
+""",
     ],
     "multiprocessing_images-3": [
+        # a process and a pipe for each item, joined by threads that are as many as the workers
         """
-import heapq
-def assign(costs, workers):
-    heap = [(0.0, w) for w in range(workers)]
-    chosen = np.zeros(len(costs), int)
-    for task in np.argsort(costs)[::-1]:
-        load, w = heapq.heappop(heap)
-        chosen[task] = w
-        heapq.heappush(heap, (load + costs[task], w))
-    return chosen
-"""
+from concurrent.futures import ThreadPoolExecutor
+def _send(line, function, item):
+    try:
+        line.send((True, function(item)))
+    except Exception as error:
+        line.send((False, error))
+def map_surviving(function, items, workers):
+    fork = multiprocessing.get_context("fork")
+    def one(item):
+        ours, theirs = fork.Pipe(False)
+        process = fork.Process(target=_send, args=(theirs, function, item))
+        process.start()
+        theirs.close()
+        try:
+            good, result = ours.recv()
+        except EOFError:
+            good, result = True, None
+        process.join()
+        if not good:
+            raise result
+        return result
+    with ThreadPoolExecutor(workers) as threads:
+        return list(threads.map(one, items))
+""",
+        # halving: whatever part breaks is cut in two, down to the item
+        """
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+def map_surviving(function, items, workers):
+    items = list(items)
+    if not items:
+        return []
+    try:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
+            return list(pool.map(function, items))
+    except BrokenProcessPool:
+        if len(items) == 1:
+            return [None]
+    middle = len(items) // 2
+    return map_surviving(function, items[:middle], workers) + map_surviving(function, items[middle:], workers)
+""",
+        # a pool of one process for each item, several pools at a time
+        """
+import concurrent.futures as cf
+from concurrent.futures.process import BrokenProcessPool
+def map_surviving(function, items, workers):
+    def one(item):
+        with cf.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            try:
+                return pool.submit(function, item).result()
+            except BrokenProcessPool:
+                return None
+    with cf.ThreadPoolExecutor(max_workers=workers) as threads:
+        return [future.result() for future in [threads.submit(one, item) for item in items]]
+""",
     ],
 }
 
@@ -47,6 +151,14 @@ def shared_copy(array):
     block = shared_memory.SharedMemory(create=True, size=array.nbytes)
     view = np.ndarray(array.shape, array.dtype, buffer=block.buf)
     view[...] = array
+    {body}
+"""
+
+POOL = """
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+context = multiprocessing.get_context("forkserver")
+def map_surviving(function, items, workers):
     {body}
 """
 
@@ -67,6 +179,26 @@ WRONG = {
             "def ranges(count, size):\n    return [(s, min(s + size, count) - 1) for s in range(0, count, size)]\n",
             "one past the last item",
         ),
+        (
+            "an empty range at the end",
+            "def ranges(count, size):\n    return [(s, min(s + size, count)) for s in range(0, count + 1, size)]\n",
+            "Ten items in fives",
+        ),
+        (
+            "no items are one range",
+            "def ranges(count, size):\n    return [(s, min(s + size, count)) for s in range(0, count, size)] or [(0, 0)]\n",
+            "No items, no ranges",
+        ),
+        (
+            "even parts instead of full ones",
+            "def ranges(count, size):\n    if not count:\n        return []\n    edges = np.linspace(0, count, -(-count // size) + 1).round().astype(int)\n    return list(zip(edges[:-1], edges[1:]))\n",
+            "last range is shorter|the full size",
+        ),
+        (
+            "prints them",
+            "def ranges(count, size):\n    print([(s, min(s + size, count)) for s in range(0, count, size)])\n",
+            "returned nothing",
+        ),
     ],
     "multiprocessing_images-2": [
         (
@@ -82,6 +214,14 @@ WRONG = {
             "unlink, not only close",
         ),
         (
+            "unlinked, and its mapping kept",
+            "kept = []\n"
+            + SHARED.format(
+                body="kept.append(block)\n    try:\n        yield block.name, view\n    finally:\n        block.unlink()"
+            ),
+            "still has the memory",
+        ),
+        (
             "a view of the original",
             SHARED.format(
                 body="try:\n        yield block.name, array.copy()\n    finally:\n        del view\n        block.close()\n        block.unlink()"
@@ -91,34 +231,154 @@ WRONG = {
         (
             "swallows the exception",
             SHARED.format(
-                body="try:\n        yield block.name, view\n    except Exception:\n        pass\n    finally:\n        del view\n        block.close()\n        block.unlink()"
+                body="try:\n        yield block.name, view\n    except BaseException:\n        pass\n    finally:\n        del view\n        block.close()\n        block.unlink()"
             ),
             "must come out again",
+        ),
+        (
+            "cleans up after errors, not after an interrupt",
+            SHARED.format(
+                body="try:\n        yield block.name, view\n    except Exception:\n        del view\n        block.close()\n        block.unlink()\n        raise\n    else:\n        del view\n        block.close()\n        block.unlink()"
+            ),
+            "After a KeyboardInterrupt",
+        ),
+        (
+            "the bytes in their order in memory",
+            SHARED.format(
+                body="view = np.ndarray(array.shape, array.dtype, buffer=block.buf)\n    block.buf[:array.nbytes] = array.tobytes(order='A')\n    try:\n        yield block.name, view\n    finally:\n        del view\n        block.close()\n        block.unlink()"
+            ),
+            "must arrive as it is",
+        ),
+        (
+            "always the same name",
+            SHARED.replace("create=True,", "name='copy', create=True,").format(
+                body="try:\n        yield block.name, view\n    finally:\n        del view\n        block.close()\n        block.unlink()"
+            ),
+            "has a block of its own",
+        ),
+        (
+            "the block instead of its name",
+            SHARED.format(
+                body="try:\n        yield view\n    finally:\n        del view\n        block.close()\n        block.unlink()"
+            ),
+            "Yield two things",
+        ),
+        (
+            "a plain generator",
+            SHARED.replace("@contextmanager\n", "").format(body="yield block.name, view\n    block.unlink()"),
+            "usable in a with statement",
         ),
     ],
     "multiprocessing_images-3": [
         (
-            "in turn",
-            "def assign(costs, workers):\n    return [task % workers for task in range(len(costs))]\n",
-            "task of 4 alone",
+            "a loop in this process, which knows what kills",
+            "def map_surviving(function, items, workers):\n    return [None if item == 13 else function(item) for item in items]\n",
+            "not by this one",
         ),
         (
-            "equal numbers of tasks",
-            "def assign(costs, workers):\n    return [task * workers // len(costs) for task in range(len(costs))]\n",
-            "task of 4 alone",
+            "one pool, and all that was lost is None",
+            POOL.format(
+                body="with ProcessPoolExecutor(workers, mp_context=context) as pool:\n        futures = [pool.submit(function, item) for item in items]\n    return [None if isinstance(f.exception(), BrokenProcessPool) else f.result() for f in futures]"
+            ),
+            "Every other item has its result",
         ),
         (
-            "as they come, to the least loaded",
-            "def assign(costs, workers):\n    load = [0.0] * workers\n    out = []\n    for c in costs:\n        w = load.index(min(load))\n        out.append(w)\n        load[w] += c\n    return out\n",
-            "must not come last|third later",
+            "a second pool for all that was lost",
+            POOL.format(
+                body="""def run(some):
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            futures = {n: pool.submit(function, items[n]) for n in some}
+        return {n: f for n, f in futures.items() if not isinstance(f.exception(), BrokenProcessPool)}
+    done = run(range(len(items)))
+    done |= run([n for n in range(len(items)) if n not in done])
+    return [done[n].result() if n in done else None for n in range(len(items))]"""
+            ),
+            "Every other item has its result|all the others' results",
+        ),
+        (
+            "one at a time",
+            POOL.format(
+                body="""results = []
+    for item in items:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            try:
+                results.append(pool.submit(function, item).result())
+            except BrokenProcessPool:
+                results.append(None)
+    return results"""
+            ),
+            "nothing ran at the same time",
+        ),
+        (
+            "all at a time",
+            POOL.format(
+                body="""pools = [ProcessPoolExecutor(1, mp_context=context) for _ in items]
+    futures = [pool.submit(function, item) for pool, item in zip(pools, items)]
+    for pool in pools:
+        pool.shutdown()
+    return [None if isinstance(f.exception(), BrokenProcessPool) else f.result() for f in futures]"""
+            ),
+            "2 workers at most",
+        ),
+        (
+            "errors are None too",
+            POOL.format(
+                body="""def one(item):
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            try:
+                return pool.submit(function, item).result()
+            except Exception:
+                return None
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(workers) as threads:
+        return list(threads.map(one, items))"""
+            ),
+            "comes to the caller",
+        ),
+        (
+            "what killed is left out",
+            POOL.format(
+                body="""def one(item):
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            try:
+                return [pool.submit(function, item).result()]
+            except BrokenProcessPool:
+                return []
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(workers) as threads:
+        return [found for part in threads.map(one, items) for found in part]"""
+            ),
+            "its result is None",
+        ),
+        (
+            "a pool that is never ended",
+            POOL.format(
+                body="""def one(item):
+        pool = ProcessPoolExecutor(1, mp_context=context)
+        kept.append(pool)
+        try:
+            return pool.submit(function, item).result()
+        except BrokenProcessPool:
+            return None
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(workers) as threads:
+        return list(threads.map(one, items))"""
+            )
+            + "kept = []\n",
+            "left behind",
         ),
     ],
 }
 
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
 EQUIVALENT = {
+    "multiprocessing_images-2": {
+        "- del view # it would point at memory that is gone / + pass # it would point at memory that is gone": "NumPy does not keep the block from closing, and nobody reads this view again",
+        "- block.close() / + pass": "the mapping goes with the last reference to the block, which ends here as well",
+    },
     "multiprocessing_images-3": {
-        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [-1] * len(costs)": "every entry is written before it is returned",
-        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [1] * len(costs)": "every entry is written before it is returned",
+        "- with ProcessPoolExecutor(at_once, mp_context=context) as pool: / + with ProcessPoolExecutor(at_once) as pool:": "any way to start processes finds a function of a module",
+        "- for number in [number for number, future in futures.items() if broken(future)]: / + for number in [number for number, future in futures.items() if True]:": "works on all of them again: slower, with the same results",
+        "- futures |= attempt([number], 1) / + futures |= attempt([number], 2)": "one item starts one process, however many the pool might have",
     },
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
+from typing import Any
 
 from companion import book, checkout
 from companion.book import Chapter
@@ -64,3 +66,17 @@ def tests(chapter: Chapter, exercise: str) -> list[str]:
         for cell in cells(chapter)
         if marks(cell).get("grade") and marks(cell)["grade_id"].startswith(f"{exercise}-test")
     ]
+
+
+def references(chapter: Chapter) -> dict[str, Any]:
+    """What the exercises' set-up and the book's own solutions define, by name."""
+    names: dict[str, Any] = {}
+    for source in [*setup(chapter), *solutions(chapter).values()]:
+        exec(source, names)  # noqa: S102  (the project's own cells)
+    return names
+
+
+def printed_code(chapter: Chapter, heading: str) -> list[str]:
+    """The Python that a section's prose shows in place of a cell."""
+    (prose,) = (cell["source"] for cell in cells(chapter) if cell["source"].startswith(f"## {heading}"))
+    return re.findall(r"^```python\n(.*?)^```", prose, re.MULTILINE | re.DOTALL)
