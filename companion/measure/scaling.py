@@ -125,15 +125,13 @@ def outlook(parallel: Mapping[int, Timing], workers: int = 100) -> str:
     """What these measurements say of so many workers, in a sentence; of too few, that they say nothing."""
     counts = ", ".join(str(n) for n in sorted(parallel))
     if len(parallel) < 3:
-        return (
-            f"{workers} workers: nothing can be said from {counts}; any law goes through two points, measure 4 or more"
-        )
-    law = fit_amdahl(parallel)
-    estimate, low, high = law.predict(workers)
-    return (
-        f"{workers} workers: {estimate:.0f} times one ({low:.0f} to {high:.0f}), "
-        f"if Amdahl's law, fitted to {counts}, holds that far"
-    )
+        return f"{workers} workers: nothing can be said from {counts}; any law goes through so few points, measure 4 or more"
+    estimate, low, high = (_round(value) for value in fit_amdahl(parallel).predict(workers))
+    return f"{workers} workers: {estimate} times one ({low} to {high}), if Amdahl's law, fitted to {counts}, holds that far"
+
+
+def _round(times: float) -> str:
+    return f"{times:.0f}" if times >= 10 else f"{times:.1f}"
 
 
 def _fit(name: str, parallel: Mapping[int, Timing], names: tuple[str, ...], start: float) -> Law:
