@@ -1,6 +1,7 @@
 """The pictures, a pool of the notebook's own that is killed or interrupted at work, its cells on a cluster, and its references."""
 
 import time
+from itertools import product
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -192,6 +193,16 @@ def test_reference_shared_copy_holds_any_array_and_leaves_no_block(references, a
         del view
     with pytest.raises(FileNotFoundError):
         SharedMemory(name)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.floats(0, 100), max_size=6), st.integers(1, 3))
+def test_reference_assignment_is_within_a_third_of_the_best(references, costs, workers):
+    def end(chosen):
+        return max(sum(c for c, w in zip(costs, chosen, strict=True) if w == worker) for worker in range(workers))
+
+    best = min(end(chosen) for chosen in product(range(workers), repeat=len(costs)))
+    assert end(references["assign"](costs, workers)) <= 4 / 3 * best + 1e-9
 
 
 @pytest.mark.slow

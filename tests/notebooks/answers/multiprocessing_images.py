@@ -85,6 +85,53 @@ def shared_copy(array):
 """,
     ],
     "multiprocessing_images-3": [
+        """
+import heapq
+def assign(costs, workers):
+    heap = [(0.0, w) for w in range(workers)]
+    chosen = np.zeros(len(costs), int)
+    for task in np.argsort(costs)[::-1]:
+        load, w = heapq.heappop(heap)
+        chosen[task] = w
+        heapq.heappush(heap, (load + costs[task], w))
+    return chosen
+""",
+        # the smallest capacity into which first fit decreasing packs all: Multifit, within 13/11
+        """
+def assign(costs, workers):
+    order = sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
+    def packed(capacity):
+        free, where = [capacity] * workers, {}
+        for task in order:
+            for w in range(workers):
+                if free[w] >= costs[task] - 1e-12:
+                    free[w] -= costs[task]
+                    where[task] = w
+                    break
+            else:
+                return None
+        return where
+    low, high = 0, sum(costs)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if packed(middle) is not None else (middle, high)
+    where = packed(high) if packed(high) is not None else packed(sum(costs) + 1)
+    return tuple(where[task] for task in range(len(costs)))
+""",
+        # longest first, recursively
+        """
+def assign(costs, workers):
+    def place(order, load):
+        if not order:
+            return {}
+        w = min(range(workers), key=lambda w: load[w])
+        head, *rest = order
+        return {head: w} | place(rest, [l + costs[head] * (n == w) for n, l in enumerate(load)])
+    where = place(sorted(range(len(costs)), key=lambda t: costs[t])[::-1], [0] * workers)
+    return [where[t] for t in sorted(where)]
+""",
+    ],
+    "multiprocessing_images-4": [
         # a process and a pipe for each item, joined by threads that are as many as the workers
         """
 from concurrent.futures import ThreadPoolExecutor
@@ -271,6 +318,58 @@ WRONG = {
     ],
     "multiprocessing_images-3": [
         (
+            "in turn",
+            "def assign(costs, workers):\n    return [task % workers for task in range(len(costs))]\n",
+            "task of 4 alone",
+        ),
+        (
+            "equal numbers of tasks",
+            "def assign(costs, workers):\n    return [task * workers // len(costs) for task in range(len(costs))]\n",
+            "task of 4 alone",
+        ),
+        (
+            "as they come, to the least loaded",
+            "def assign(costs, workers):\n    load = [0.0] * workers\n    out = []\n    for c in costs:\n        w = load.index(min(load))\n        out.append(w)\n        load[w] += c\n    return out\n",
+            "must not come last|third later",
+        ),
+        (
+            "longest first, dealt out in turn",
+            "def assign(costs, workers):\n    chosen = [0] * len(costs)\n    for n, t in enumerate(sorted(range(len(costs)), key=lambda t: -costs[t])):\n        chosen[t] = n % workers\n    return chosen\n",
+            "task of 4 alone",
+        ),
+        (
+            "longest first, dealt out to and fro",
+            "def assign(costs, workers):\n    chosen = [0] * len(costs)\n    turns = [*range(workers), *reversed(range(workers))]\n    for n, t in enumerate(sorted(range(len(costs)), key=lambda t: -costs[t])):\n        chosen[t] = turns[n % len(turns)]\n    return chosen\n",
+            "task of 4 alone",
+        ),
+        (
+            "in the order of the sorted costs",
+            "def assign(costs, workers):\n    load, out = [0.0] * workers, []\n    for c in sorted(costs, reverse=True):\n        w = load.index(min(load))\n        out.append(w)\n        load[w] += c\n    return out\n",
+            "must not come last|third later",
+        ),
+        (
+            "sorts the caller's list",
+            "def assign(costs, workers):\n    load, out = [0.0] * workers, []\n    costs.sort(reverse=True)\n    for c in costs:\n        w = load.index(min(load))\n        out.append(w)\n        load[w] += c\n    return out\n",
+            "leave the costs as they are",
+        ),
+        (
+            "workers from one",
+            "def assign(costs, workers):\n    load, chosen = [0.0] * workers, [0] * len(costs)\n    for t in sorted(range(len(costs)), key=lambda t: -costs[t]):\n        w = load.index(min(load))\n        chosen[t] = w + 1\n        load[w] += costs[t]\n    return chosen\n",
+            "numbered from 0",
+        ),
+        (
+            "the tasks of each worker instead of the worker of each task",
+            "def assign(costs, workers):\n    load, parts = [0.0] * workers, [[] for _ in range(workers)]\n    for t in sorted(range(len(costs)), key=lambda t: -costs[t]):\n        w = load.index(min(load))\n        parts[w].append(t)\n        load[w] += costs[t]\n    return [len(part) for part in parts]\n",
+            "one worker for each task",
+        ),
+        (
+            "shortest first",
+            "def assign(costs, workers):\n    load, chosen = [0.0] * workers, [0] * len(costs)\n    for t in sorted(range(len(costs)), key=lambda t: costs[t]):\n        w = load.index(min(load))\n        chosen[t] = w\n        load[w] += costs[t]\n    return chosen\n",
+            "task of 4 alone",
+        ),
+    ],
+    "multiprocessing_images-4": [
+        (
             "a loop in this process, which knows what kills",
             "def map_surviving(function, items, workers):\n    return [None if item == 13 else function(item) for item in items]\n",
             "not by this one",
@@ -377,6 +476,12 @@ EQUIVALENT = {
         "- block.close() / + pass": "the mapping goes with the last reference to the block, which ends here as well",
     },
     "multiprocessing_images-3": {
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [-1.0] * workers, [0] * len(costs)": "as much more for every worker changes no minimum",
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [1.0] * workers, [0] * len(costs)": "as much more for every worker changes no minimum",
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [-1] * len(costs)": "every entry is written before it is returned",
+        "- load, chosen = [0.0] * workers, [0] * len(costs) / + load, chosen = [0.0] * workers, [1] * len(costs)": "every entry is written before it is returned",
+    },
+    "multiprocessing_images-4": {
         "- with ProcessPoolExecutor(at_once, mp_context=context) as pool: / + with ProcessPoolExecutor(at_once) as pool:": "any way to start processes finds a function of a module",
         "- for number in [number for number, future in futures.items() if broken(future)]: / + for number in [number for number, future in futures.items() if True]:": "works on all of them again: slower, with the same results",
         "- futures |= attempt([number], 1) / + futures |= attempt([number], 2)": "one item starts one process, however many the pool might have",
