@@ -6,7 +6,7 @@ The templates themselves are in ``cloudformation/`` at the top of the checkout.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -84,6 +84,34 @@ def _of(template: Mapping[str, Any], *kinds: str) -> list[tuple[str, dict[str, A
     """Name and body of the template's resources of these kinds."""
     resources = template["Resources"].items()
     return [(str(name), body) for name, body in resources if isinstance(body, dict) and body.get("Type") in kinds]
+
+
+def source(text: str, name: str) -> str:
+    """The lines of one resource of a YAML template as they stand in the file; SettingError when it has none of this name."""
+    lines = text.splitlines()
+    inside = lines.index("Resources:") + 1 if "Resources:" in lines else len(lines)
+    begin = next((n for n in range(inside, len(lines)) if lines[n] == f"  {name}:"), None)
+    if begin is None:
+        raise SettingError(f"Resources: the template has no {name}")
+    later = range(begin + 1, len(lines))
+    end = next((n for n in later if lines[n].strip() and not lines[n].startswith("   ")), len(lines))
+    return "\n".join(lines[begin:end]).rstrip()
+
+
+def differences(text: str, other: str) -> list[str]:
+    """Where two templates differ in what they say, as ``path: this became that``; comments, order and YAML or JSON don't count."""
+
+    def below(one: Any, two: Any, path: str) -> Iterator[str]:
+        if isinstance(one, dict) and isinstance(two, dict):
+            for key in sorted({*one, *two}, key=str):
+                yield from below(one.get(key), two.get(key), f"{path}/{key}" if path else str(key))
+        elif isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+            for number, pair in enumerate(zip(one, two, strict=True)):
+                yield from below(*pair, f"{path}/{number}")
+        elif one != two:
+            yield f"{path}: {one!r} became {two!r}"
+
+    return list(below(load(text), load(other), ""))
 
 
 def faults(text: str, **parameters: Any) -> list[str]:

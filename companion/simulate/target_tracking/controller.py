@@ -39,6 +39,7 @@ class Controller:
         self._seen = NEVER
         self._period_end = plan.period
         self._open: dict[str, list[float]] = {policy.name: [] for policy in plan.policies}
+        self._warmups = {policy.name: policy_warmup(plan, policy) for policy in plan.policies}
 
     def __call__(self, seen: Observation) -> int:
         self.state = apply_schedule(self.plan, self.state, seen.now)
@@ -54,7 +55,6 @@ class Controller:
 
     def _collect(self, sample: Sample) -> None:
         for policy in self.plan.policies:
-            warmup = policy_warmup(self.plan, policy)
-            value = metric_value(policy.metric, sample, warmup, self._boot_utilisation)
+            value = metric_value(policy.metric, sample, self._warmups[policy.name], self._boot_utilisation)
             if value is not None:
                 self._open[policy.name].append(value)
