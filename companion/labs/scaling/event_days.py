@@ -17,7 +17,7 @@ from companion.errors import SettingError
 from companion.simulate import target_tracking, traffic
 
 #: to choose on, and to report on: no day is in both
-CHOOSING, REPORTING = range(8), range(100, 120)
+CHOOSING, REPORTING = range(6), range(100, 120)
 
 
 def day(seed: int, excess: float = 700, at_hour: float = 18) -> np.ndarray:
