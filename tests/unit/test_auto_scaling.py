@@ -77,10 +77,10 @@ class LikeAws:
             gone = {"Status": "Delete in progress", "Instances": [], "Tags": [], "DesiredCapacity": 0}
             parsed["AutoScalingGroups"] += [{"AutoScalingGroupName": name, **gone} for name in self.going]
 
-    @staticmethod
-    def policies(parsed, **_) -> None:
+    def policies(self, parsed, **_) -> None:
         for policy in parsed["ScalingPolicies"]:
-            policy["PolicyName"] = f"web-{policy['PolicyName']}-1X2Y3Z"
+            if policy["AutoScalingGroupName"] not in self.warmups:  # of a template: the name is AWS's
+                policy["PolicyName"] = f"web-{policy['PolicyName']}-1X2Y3Z"
         parsed["ScalingPolicies"].sort(key=lambda policy: policy["PolicyName"], reverse=True)
 
     @staticmethod

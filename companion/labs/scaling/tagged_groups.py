@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from companion.engines import aws
 
@@ -46,7 +46,7 @@ def make(session: Session, groups: Mapping[str, Mapping[str, str]]) -> None:
             )
 
 
-def paged(session: Session, size: int):  # type: ignore[no-untyped-def]
+def paged(session: Session, size: int) -> Any:
     """An Auto Scaling client whose service gives at most ``size`` groups a page, whatever it is asked for."""
     client = session.client("autoscaling")
     client.meta.events.register(

@@ -146,8 +146,8 @@ WRONG = {
         ),
         (
             "these two templates",
-            REQUIRED.format("return ['AlertEmail', 'Subnets', 'VpcId'] if 'VpcId' in template['Parameters'] else ['Subnets'] if 'Subnets' in template['Parameters'] else []"),
-            "KeyError|need not have parameters",
+            REQUIRED.format("every = template.get('Parameters', ())\n    return ['AlertEmail', 'Subnets', 'VpcId'] if 'VpcId' in every else ['Subnets'] if 'Subnets' in every else []"),
+            "An empty text and 0 are defaults",
         ),
         (
             "as they stand in the file",
@@ -182,8 +182,8 @@ WRONG = {
         ("opens the hop limit", mended(last=".replace('HopLimit: 1', 'HopLimit: 64')"), "HopLimit: 1 became 64"),
         ("turns off the monitoring", mended(last=".replace('Enabled: true', 'Enabled: false')"), "Monitoring/Enabled: True became False"),
         ("another machine", mended(last=".replace('Default: t3.small', 'Default: c7i.large')"), "InstanceType/Default: 't3.small' became"),
-        ("the maximum in the group", mended(last=".replace('MaxSize: !Ref MaxSize', 'MaxSize: 8')"), "Group/Properties/MaxSize"),
-        ("without the policy", mended(last=".replace(minimal[minimal.index('  HoldCpu:'):minimal.index('Outputs:')], '')"), "HoldCpu"),
+        ("the maximum in the group", mended(last=".replace('MaxSize: !Ref MaxSize', 'MaxSize: 8')"), "Still a fault: Parameters/MaxSize"),
+        ("without the policy", mended(last=".replace(minimal[minimal.index('  HoldCpu:'):minimal.index('Outputs:')], '')"), "Still a fault: Parameters/TargetCpu"),
         ("no tokens at all", mended(last=".replace('          HttpTokens: required # IMDSv2 only\\n', '')"), "old metadata service"),
     ],
     "cloudformation_autoscaling-3": [
@@ -199,7 +199,7 @@ WRONG = {
         ("the group's logical name", schedule(ref="group"), "the template's own group"),
         ("no check", schedule(check="pass"), "more than MaxSize allows"),
         ("any error", schedule(check="if any(m > int(most) for _, m in times): raise ValueError('above')"), "a SettingError, not ValueError"),
-        ("the maximum itself is refused", schedule(check="if any(m >= int(most) for _, m in times): raise SettingError('above')"), "above"),
+        ("the maximum itself is refused", schedule(check="if any(m >= int(most) for _, m in times): raise SettingError('above')"), "exactly what MaxSize allows"),
         ("only the first is checked", schedule(check="if times and times[0][1] > int(most): raise SettingError('above')"), "more than MaxSize allows"),
         ("drops what does not fit", schedule(check="times = [(r, m) for r, m in times if m <= int(most)]"), "more than MaxSize allows"),
         ("only the resources", schedule() + "\n_whole = with_schedule\n\ndef with_schedule(template, times):\n    return {'Resources': _whole(template, times)['Resources']}\n", "Not clean|rest of the template"),
@@ -209,6 +209,7 @@ WRONG = {
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
 EQUIVALENT = {
     "cloudformation_autoscaling-3": {
+        '- raise SettingError(f"{minimum} is above MaxSize, which is {most}") / + raise SettingError(f"~{minimum} is above MaxSize, which is {most}")': "the statement asks for the kind of error, not for its words",
         '- number = next(n for n in range(len(resources) + 1) if f"Schedule{n}" not in resources) / + number = next(n for n in range((len(resources) + 1) + 1) if f"Schedule{n}" not in resources)': "among one more number than there are resources, one is free: the search ends before the bound",
         '- number = next(n for n in range(len(resources) + 1) if f"Schedule{n}" not in resources) / + number = next(n for n in range(len(resources) + 2) if f"Schedule{n}" not in resources)': "among one more number than there are resources, one is free: the search ends before the bound",
     },
