@@ -140,9 +140,33 @@ WRONG = {
         ("at the hour itself, half past", plan(at="hour"), "broken minutes"),
         ("too few", plan(number=11), "broken minutes"),
         ("more than thirty", plan(number=31, more=', "MaxSize": 60'), "above 30"),
+        ("words of its own", plan().replace("ScheduledActionName", "Name"), "no words of PutScheduledUpdateGroupAction"),
         ("a list", "def design(hour):\n    return []\n", "dictionary"),
         ("a fleet for the night", plan(night=16), "instance-hours"),
         ("no policy: the day breaks", plan(policies=0), "instance-hours"),
         ("gone before the event", plan(at="hour - 2").replace("hour + 1", "hour - 1"), "broken minutes"),
     ],
 }  # fmt: skip
+
+#: mutants of the reference solutions that mean the same as they do (see scripts/mutants.py)
+EQUIVALENT = {
+    "boto3_autoscaling-1": {
+        "- return min(most, max(least, math.ceil(round(current * value / target, 9)))) / + return min(most, max(least, math.ceil(current * value / target)))": "rounding takes away the noise of floats, which the statement asks of nobody",
+        "- return min(most, max(least, math.ceil(round(current * value / target, 9)))) / + return min(most, max(least, math.ceil(round(current * value / target, 10))))": "rounding takes away the noise of floats, which the statement asks of nobody",
+        "- return min(most, max(least, math.ceil(round(current * value / target, 9)))) / + return min(most, max(least, math.ceil(round(current * value / target, 8))))": "rounding takes away the noise of floats, which the statement asks of nobody",
+    },
+    "boto3_autoscaling-3": {
+        '- metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 50} / + metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 49}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 50} / + metric = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"}, "TargetValue": 51}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- policy = {"PolicyName": "cpu", "PolicyType": "TargetTrackingScaling", "TargetTrackingConfiguration": metric} / + policy = {"PolicyName": "~cpu", "PolicyType": "TargetTrackingScaling", "TargetTrackingConfiguration": metric}': "any name will do",
+        '- before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 16} / + before = {"ScheduledActionName": "~before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 16}': "any name will do",
+        '- before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 16} / + before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 2} * * *", "MinSize": 16}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 16} / + before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 15}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 16} / + before = {"ScheduledActionName": "before", "Recurrence": f"40 {hour - 1} * * *", "MinSize": 17}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2} / + after = {"ScheduledActionName": "~after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2}': "any name will do",
+        '- after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2} / + after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 0} * * *", "MinSize": 2}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2} / + after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 2} * * *", "MinSize": 2}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2} / + after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 1}': "another design that keeps the promise: the statement bounds what comes out, not how",
+        '- after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 2} / + after = {"ScheduledActionName": "after", "Recurrence": f"0 {hour + 1} * * *", "MinSize": 3}': "another design that keeps the promise: the statement bounds what comes out, not how",
+    },
+}
