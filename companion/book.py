@@ -256,8 +256,6 @@ BOOK = (
 #: written before the style guide of CONTRIBUTING.md: what it asks of later notebooks is advice for these
 FIRST_EDITION = frozenset(
     {
-        "boto3_autoscaling",
-        "cloudformation_autoscaling",
         "dask_audio",
         "docker_model",
         "docker_nlp",

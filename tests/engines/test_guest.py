@@ -413,7 +413,7 @@ def account_dump(session, url: str) -> dict:
 @pytest.mark.parametrize("ending", ["end", "kill"])
 @pytest.mark.parametrize(
     ("name", "chosen"),
-    [("boto3_autoscaling", "16-28"), ("cloudformation_autoscaling", "5-9,19-25")],
+    [("boto3_autoscaling", "14-25"), ("cloudformation_autoscaling", "5-7,24-31")],
     ids=["boto3_autoscaling", "cloudformation_autoscaling"],
 )
 def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(

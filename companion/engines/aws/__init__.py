@@ -62,6 +62,11 @@ def connect() -> Session:
     return _session(endpoint)
 
 
+def embedded() -> bool:
+    """Whether :func:`connect` leads to the stand-in of this process: what only the stand-in does is asserted there alone."""
+    return not variable(REAL) and not variable(VARIABLE)
+
+
 def _is_amazon(url: str) -> bool:
     host = (urlsplit(url if "//" in url else f"//{url}").hostname or "").rstrip(".")
     return any(host == name or host.endswith(f".{name}") for name in _AMAZON)
@@ -205,7 +210,9 @@ def _embedded_endpoint() -> str:
             from moto.server import ThreadedMotoServer
         except ImportError as error:
             raise EngineUnavailable(f"no embedded AWS: pip install 'moto[server]', or set {VARIABLE}.") from error
-        from companion.engines.aws import moto_gaps as _moto_gaps  # noqa: F401  (importing it is what it is for)
+        # importing them is what they are for
+        from companion.engines.aws import moto_changes as _moto_changes  # noqa: F401
+        from companion.engines.aws import moto_gaps as _moto_gaps  # noqa: F401
 
         # a line a request, and the server's side of an error that the client raises anyway, are noise in a notebook
         logging.getLogger("werkzeug").setLevel(logging.CRITICAL)

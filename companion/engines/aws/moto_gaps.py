@@ -3,7 +3,8 @@
 Scaling policies and alarms in a template are skipped by moto with a warning: here they go to the very stores that its
 ``put_scaling_policy`` and ``put_metric_alarm`` write to. A load balancer's and a target group's full names, which their
 metrics go by, are the ends of their ARNs. An update of a group replaces it there, instances and all: here it
-changes sizes and template in place, as AWS does. Creating a group whose name is taken is an error here, too. Nothing scales, that is moto's (and this book's) limit.
+changes sizes and template in place, as AWS does, and with ``IgnoreUnmodifiedGroupSizeProperties`` it leaves alone the sizes that
+the new template has not changed. Creating a group whose name is taken is an error here, too. Nothing scales, that is moto's (and this book's) limit.
 Imported before the stand-in starts: moto collects its models when it first reads a template.
 """
 
@@ -139,6 +140,32 @@ def _tracking(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "TargetValue": float(settings["TargetValue"])} if settings else {}
 
 
+_SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
+
+
+def _sizes(cloudformation_json: Any) -> dict[str, int | None]:
+    return {key: _number(cloudformation_json["Properties"].get(key)) for key in _SIZES}
+
+
+def _sizes_to_set(group: Any, cloudformation_json: Any) -> dict[str, int | None]:
+    """The template's sizes; None for what stays as it is."""
+    policy = (cloudformation_json.get("UpdatePolicy") or {}).get("AutoScalingScheduledAction") or {}
+    keeps = str(policy.get("IgnoreUnmodifiedGroupSizeProperties", False)).lower() == "true"
+    before = getattr(group, "sizes_in_template", {}) if keeps else {}
+    return {key: None if before.get(key) == size else size for key, size in _sizes(cloudformation_json).items()}
+
+
+_create_group_of_template = _scaling.FakeAutoScalingGroup.create_from_cloudformation_json.__func__
+
+
+def _create_and_remember(
+    cls: Any, resource_name: str, cloudformation_json: Any, *arguments: Any, **options: Any
+) -> Any:
+    group = _create_group_of_template(cls, resource_name, cloudformation_json, *arguments, **options)
+    group.sizes_in_template = _sizes(cloudformation_json)
+    return group
+
+
 def _update_in_place(
     cls: Any,
     original_resource: Any,
@@ -148,18 +175,21 @@ def _update_in_place(
     region_name: str,
 ) -> Any:
     of: dict[str, Any] = cloudformation_json["Properties"]
-    return _scaling.autoscaling_backends[account_id][region_name].update_auto_scaling_group(
+    sizes = _sizes_to_set(original_resource, cloudformation_json)
+    group = _scaling.autoscaling_backends[account_id][region_name].update_auto_scaling_group(
         name=original_resource.name,
         availability_zones=of.get("AvailabilityZones", []),
-        desired_capacity=_number(of.get("DesiredCapacity")),
-        max_size=_number(of["MaxSize"]),
-        min_size=_number(of["MinSize"]),
+        desired_capacity=sizes["DesiredCapacity"],
+        max_size=sizes["MaxSize"],
+        min_size=sizes["MinSize"],
         launch_config_name=of.get("LaunchConfigurationName"),
         launch_template=of.get("LaunchTemplate", {}),
         vpc_zone_identifier=",".join(of.get("VPCZoneIdentifier", [])),
         health_check_period=_number(of.get("HealthCheckGracePeriod")),
         health_check_type=of.get("HealthCheckType"),
     )
+    group.sizes_in_template = _sizes(cloudformation_json)
+    return group
 
 
 class _NameTaken(AutoscalingClientError):
@@ -183,6 +213,7 @@ def _delete_action(self: Any, account_id: str, region_name: str) -> None:
 _scaling.AutoScalingBackend.create_auto_scaling_group = _create_new_group
 _scaling.FakeScheduledAction.physical_resource_id = property(lambda self: self.scheduled_action_name)
 _scaling.FakeScheduledAction.delete = _delete_action
+_scaling.FakeAutoScalingGroup.create_from_cloudformation_json = classmethod(_create_and_remember)
 _scaling.FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_in_place)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from companion.simulate.target_tracking.policies import REQUESTS, Plan, policy_warmup
-from companion.simulate.target_tracking.rules import evaluate, warmed
+from companion.simulate.target_tracking.rules import evaluate
 from companion.simulate.target_tracking.schedule import apply_schedule
 from companion.simulate.target_tracking.state import NEVER, initial
 from companion.simulate.traffic import Observation, Sample
@@ -17,7 +19,7 @@ def metric_value(metric: str, sample: Sample, warmup: float = 0.0, boot_utilisat
     """
     if metric == REQUESTS:
         return sample.requests_per_second * 60 / max(sample.serving, 1)
-    warm = warmed(sample.launches, sample.time, warmup)
+    warm = bisect_right(sample.launches, sample.time - warmup)  # they are in ascending order
     if not warm:
         return None
     busy = min(sample.serving, warm)
@@ -39,6 +41,7 @@ class Controller:
         self._seen = NEVER
         self._period_end = plan.period
         self._open: dict[str, list[float]] = {policy.name: [] for policy in plan.policies}
+        self._warmups = {policy.name: policy_warmup(plan, policy) for policy in plan.policies}
 
     def __call__(self, seen: Observation) -> int:
         self.state = apply_schedule(self.plan, self.state, seen.now)
@@ -54,7 +57,6 @@ class Controller:
 
     def _collect(self, sample: Sample) -> None:
         for policy in self.plan.policies:
-            warmup = policy_warmup(self.plan, policy)
-            value = metric_value(policy.metric, sample, warmup, self._boot_utilisation)
+            value = metric_value(policy.metric, sample, self._warmups[policy.name], self._boot_utilisation)
             if value is not None:
                 self._open[policy.name].append(value)

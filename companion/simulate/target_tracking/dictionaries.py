@@ -42,6 +42,7 @@ def plan(
     Raises:
         SettingError: with the path of the field.
     """
+    group = _mapping(group, "group")
     minimum = _whole(group, "MinSize", "group", 0)
     maximum = _whole(group, "MaxSize", "group", 0)
     if minimum > maximum:
@@ -65,6 +66,7 @@ def plan(
 def _policy(
     policy: Mapping[str, Any], path: str, alarms: list[Mapping[str, Any]], period: float
 ) -> TargetTracking | StepScaling:
+    policy = _mapping(policy, path)
     kind = policy.get("PolicyType", "SimpleScaling")
     if kind == "TargetTrackingScaling":
         return _tracking(policy, path)
@@ -78,11 +80,12 @@ def _name(policy: Mapping[str, Any], path: str) -> str:
 
 
 def _tracking(policy: Mapping[str, Any], path: str) -> TargetTracking:
-    settings, inner = policy.get("TargetTrackingConfiguration") or {}, f"{path}.TargetTrackingConfiguration"
-    metric = (settings.get("PredefinedMetricSpecification") or {}).get("PredefinedMetricType")
+    inner = f"{path}.TargetTrackingConfiguration"
+    settings = _mapping(policy.get("TargetTrackingConfiguration") or {}, inner)
+    predefined = f"{inner}.PredefinedMetricSpecification"
+    metric = _mapping(settings.get("PredefinedMetricSpecification") or {}, predefined).get("PredefinedMetricType")
     if metric not in (CPU, REQUESTS):
-        where = f"{inner}.PredefinedMetricSpecification.PredefinedMetricType"
-        raise SettingError(f"{where} must be {CPU} or {REQUESTS}, got {metric!r}")
+        raise SettingError(f"{predefined}.PredefinedMetricType must be {CPU} or {REQUESTS}, got {metric!r}")
     target = _number(settings, "TargetValue", inner)
     if not 0 < target < math.inf:
         raise SettingError(f"{inner}.TargetValue must be above 0, got {target}")
@@ -98,13 +101,12 @@ def _tracking(policy: Mapping[str, Any], path: str) -> TargetTracking:
 
 
 def _stepping(policy: Mapping[str, Any], path: str, alarms: list[Mapping[str, Any]], period: float) -> StepScaling:
-    known = {policy.get("PolicyName"), policy.get("PolicyARN")} - {None}
-    # an action that only AWS can resolve (a dictionary in a template) names no policy of this one
-    named = [{action for action in a.get("AlarmActions") or () if isinstance(action, str)} for a in alarms]
-    mine = [(n, a) for n, a in enumerate(alarms) if known & named[n]]
+    known = {name for name in (policy.get("PolicyName"), policy.get("PolicyARN")) if isinstance(name, str)}
+    mine = [(n, a) for n, a in enumerate(alarms) if known & _names_of_actions(a)]
     if len(mine) != 1:
+        unread = " (an action that only AWS can resolve, such as Fn::If, names none)" if not mine and alarms else ""
         raise SettingError(
-            f"{path}: exactly one alarm must name {_name(policy, path)} in AlarmActions, found {len(mine)}"
+            f"{path}: exactly one alarm must name {_name(policy, path)} in AlarmActions, found {len(mine)}{unread}"
         )
     kind = policy.get("AdjustmentType", "ChangeInCapacity")
     if kind not in ("ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity"):
@@ -120,16 +122,23 @@ def _stepping(policy: Mapping[str, Any], path: str, alarms: list[Mapping[str, An
         _name(policy, path),
         metric,
         _alarm(alarm, f"alarms[{number}]", period),
-        _steps(policy.get("StepAdjustments") or (), f"{path}.StepAdjustments"),
+        _steps(_listed(policy.get("StepAdjustments") or (), f"{path}.StepAdjustments"), f"{path}.StepAdjustments"),
         kind,
         _whole(policy, "MinAdjustmentMagnitude", path, 0, 0),
         _number(policy, "EstimatedInstanceWarmup", path, 0, default=None),
     )
 
 
+def _names_of_actions(alarm: Any) -> set[str]:
+    """What an alarm's actions name; one that only AWS can resolve (a dictionary in a template) names no policy of this one."""
+    actions = alarm.get("AlarmActions") if isinstance(alarm, Mapping) else None
+    listed = actions if isinstance(actions, list | tuple) else [actions]
+    return {action for action in listed if isinstance(action, str)}
+
+
 def _alarm(alarm: Mapping[str, Any], path: str, period: float) -> Alarm:
     comparison, missing = alarm.get("ComparisonOperator"), alarm.get("TreatMissingData") or "missing"
-    if comparison not in COMPARE:
+    if not isinstance(comparison, str) or comparison not in COMPARE:
         raise SettingError(f"{path}.ComparisonOperator must be one of {', '.join(COMPARE)}, got {comparison!r}")
     if missing not in ("missing", "ignore", "breaching", "notBreaching"):
         raise SettingError(
@@ -172,6 +181,7 @@ def _steps(steps: Iterable[Mapping[str, Any]], path: str) -> tuple[StepAdjustmen
 
 
 def _action(action: Mapping[str, Any], path: str) -> ScheduledAction:
+    action = _mapping(action, path)
     recurrence = str(action.get("Recurrence") or "")
     try:
         cron(recurrence)
@@ -181,6 +191,18 @@ def _action(action: Mapping[str, Any], path: str) -> ScheduledAction:
     if sizes == [None] * 3:
         raise SettingError(f"{path} changes nothing: it needs MinSize, MaxSize or DesiredCapacity")
     return ScheduledAction(str(action.get("ScheduledActionName") or path), recurrence, *sizes)
+
+
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SettingError(f"{path} must be a mapping, got {value!r}")
+    return value
+
+
+def _listed(value: Any, path: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list | tuple):
+        raise SettingError(f"{path} must be a list, got {value!r}: what only AWS can resolve can't be planned")
+    return [_mapping(entry, f"{path}[{n}]") for n, entry in enumerate(value)]
 
 
 _REQUIRED = object()
@@ -205,6 +227,6 @@ def _whole(source: Mapping[str, Any], key: str, path: str, least: float = -math.
     number = _number(source, key, path, least, default)
     if number is default:
         return default
-    if number != math.floor(number):
+    if not math.isfinite(number) or number != math.floor(number):
         raise SettingError(f"{path}.{key} must be a whole number, got {source[key]}")
     return int(number)

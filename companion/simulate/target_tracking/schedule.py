@@ -20,6 +20,8 @@ def apply_schedule(plan: Plan, state: State, now: float) -> State:
         return state
     # the first call looks at its own minute only
     start = now - 60 if state.scheduled_until == NEVER else state.scheduled_until
+    if math.floor(start / 60) == math.floor(now / 60):  # no new minute has begun
+        return state
     for minute in range(math.floor(start / 60) + 1, math.floor(now / 60) + 1):
         for action in plan.schedule:
             if minute_matches(action.recurrence, minute):

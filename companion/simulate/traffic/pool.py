@@ -31,7 +31,10 @@ def erlang_c(arrival_rate: float | np.ndarray, service_rate: float, servers: int
     if np.ndim(arrival_rate) or np.ndim(servers):
         pairs = np.broadcast(np.asarray(arrival_rate, float), np.asarray(servers))
         return np.array([erlang_c(a, service_rate, c) for a, c in pairs], float).reshape(pairs.shape)
-    load, c = float(arrival_rate) / service_rate, int(servers)
+    return _erlang_c(float(arrival_rate) / service_rate, int(servers))
+
+
+def _erlang_c(load: float, c: int) -> float:
     if load >= c:
         return 1.0
     if load <= 0:
@@ -153,7 +156,7 @@ class ServerPool:
         servers = serving * self.workers
         full = servers * rate  # requests/s when all are busy
         before = self.waiting
-        waits = erlang_c(arrivals, rate, servers)
+        waits = _erlang_c(arrivals / rate, servers)
         if arrivals < full:
             settled = waits * arrivals / (full - arrivals)  # Erlang's mean number of waiting requests
             if self.waiting > settled:
