@@ -263,7 +263,6 @@ FIRST_EDITION = frozenset(
         "flask_service",
         "jenkins_pipeline",
         "kubernetes_hpa",
-        "multiprocessing_text",
         "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",

@@ -1,11 +1,13 @@
-"""The corpus and its planted truths, the notebook's reader of ranges, and its pool interrupted and killed in the middle of its work."""
+"""The corpus and its planted truths, the notebook's reader of ranges, its pool interrupted and killed at work, and its references."""
 
+import io
 import os
 import signal
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import nbformat
@@ -206,3 +208,94 @@ def test_a_pool_interrupted_and_then_killed_leaves_nothing(scratch):
         kernel.close()
     assert_gone(mark)
     assert_no_new_shared_memory(before)
+
+
+@pytest.mark.slow
+def test_the_cluster_s_cells_run_as_they_are_printed(scratch):
+    """The former ones named a module that was not imported and a file in another folder."""
+    entry, mark = chapter("multiprocessing_text"), new_mark()
+    cells = chapters.taught(entry)
+    kernel = Kernel(NOTEBOOKS / entry.unit, mark)
+    try:
+        kernel.run("import time")
+        for source in cells[: next(n for n, source in enumerate(cells) if source.startswith("def reduce(")) + 1]:
+            if "plain" not in source and "frequencies" not in source:
+                reply = kernel.run(source.replace("documents=96_000", "documents=100, real=False"))
+                assert reply["status"] == "ok", f"{reply.get('evalue')}, in\n{source}"
+        (printed,) = chapters.printed_code(entry, "Take it further")
+        reply = kernel.run(printed)
+        assert reply["status"] == "ok", reply.get("evalue")
+        same = "assert on_cluster == count_range(corpus.path, 0, corpus.bytes) and on_cluster[1] == corpus.documents"
+        reply = kernel.run(same)
+        assert reply["status"] == "ok", (reply.get("ename"), reply.get("evalue"))
+        kernel.run("client.close()")
+        kernel.manager.shutdown_kernel()
+    finally:
+        if kernel.process.is_running():
+            kernel.kill()
+    assert_gone(mark)
+
+
+def test_a_window_keeps_every_worker_busy():
+    """A window of four kept four of sixteen workers at work."""
+    windowed = notebook_functions("pool", "windowed")["windowed"]
+    meeting = threading.Barrier(16)
+    with ThreadPoolExecutor(16) as pool:
+        found = list(windowed(pool, lambda _: meeting.wait(20), [(n,) for n in range(16)], 32))
+    assert sorted(found) == list(range(16))
+
+
+# The reference solutions, held to their statements by properties.
+
+
+@pytest.fixture(scope="module")
+def references():
+    return chapters.references(chapter("multiprocessing_text"))
+
+
+parts = st.lists(st.lists(st.integers(0, 500), max_size=6), max_size=8)
+
+
+@given(parts)
+@settings(deadline=None)
+def test_reference_combine_is_the_mean_however_it_was_cut(references, parts):
+    whole = (0, 0.0)
+    for part in parts:
+        whole = references["combine"](whole, (len(part), sum(part) / max(len(part), 1)))
+    every = [length for part in parts for length in part]
+    assert whole[0] == len(every)
+    assert whole[1] == pytest.approx(sum(every) / len(every) if every else 0)
+
+
+@given(
+    st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"")), max_size=12),
+    st.integers(1, 9),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_reference_cuts_cover_whole_lines_in_order(references, lines, parts, ended):
+    content = b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    pairs = references["cuts"](io.BytesIO(content), parts)
+    assert len(pairs) <= parts and all(start < stop for start, stop in pairs)
+    assert b"".join(content[start:stop] for start, stop in pairs) == content
+    assert all(start == 0 or content[start - 1 : start] == b"\n" for start, _ in pairs)
+
+
+@given(st.lists(st.text("abcdef", max_size=30), min_size=1, max_size=6), st.integers(1, 5), st.randoms())
+@settings(deadline=None)
+def test_reference_counters_keep_their_promises_merged_in_any_order(references, texts, k, random):
+    counted = [references["heavy"](iter(text), k) for text in texts]
+    while len(counted) > 1:
+        left, right = (counted.pop(random.randrange(len(counted))) for _ in range(2))
+        counted.append(references["merge"](left, right, k))
+    (found,), exact = counted, Counter("".join(texts))
+    assert len(found) <= k and all(0 < n <= exact[word] for word, n in found.items())
+    assert all(n - found.get(word, 0) <= exact.total() / (k + 1) for word, n in exact.items())
+
+
+@given(st.lists(st.integers(0, 20), max_size=15), st.integers(1, 6))
+@settings(deadline=None, max_examples=30)
+def test_reference_as_finished_gives_each_result_once(references, numbers, window):
+    with ThreadPoolExecutor(3) as pool:
+        found = references["as_finished"](pool, lambda n: n * n, ((n,) for n in numbers), window)
+        assert sorted(found) == sorted(n * n for n in numbers)
