@@ -21,6 +21,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
 from typing import Any
@@ -195,7 +196,13 @@ class Machine:
 
     def answer(self, question: tuple[Any, ...]) -> Any:
         command, *arguments = question
-        return {"up": self.up, "ready": self.ready, "addresses": self.addresses, "down": self.down}[command](*arguments)
+        known: dict[str, Callable[..., Any]] = {
+            "up": self.up,
+            "ready": self.ready,
+            "addresses": self.addresses,
+            "down": self.down,
+        }
+        return known[command](*arguments)
 
 
 def wait_until_ready(service: Service, name: str) -> None:
