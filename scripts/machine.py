@@ -4,8 +4,9 @@ usage: python scripts/machine.py      (or make machine) in the foreground, until
 
 It is to ``TARGET=process`` what dockerd is to ``TARGET=docker``: a program of its own, because what a pipeline's step starts is
 ended with that step. ``scripts/deploy.py`` finds it by the file ``machine.json`` in STATE, which holds its port and a key, for this
-user alone. A place (staging, production) has an address for each service; behind it stands one release at a time. A new release is
-started beside it, and the address is turned over once the new one is to be asked; the old one ends when its last answer is given.
+user alone. A place (staging, production) has an address for each service, in ``addresses.json``; behind it stands one release at a
+time. A new release is started beside it, and the address is turned over once the new one is to be asked; the old one ends when its
+last answer is given.
 """
 
 from __future__ import annotations
@@ -167,9 +168,16 @@ class Machine:
             self.fronts[where, name].point(service.url)
             old = self.behind.get((where, name))
             self.behind[where, name] = service
+            self.tell()
             if old is not None:
                 old.server.stop()
         return None
+
+    def tell(self) -> None:
+        """Write the addresses where anybody can read them."""
+        draft = STATE / "addresses.json.draft"
+        draft.write_text(json.dumps(self.addresses(), indent=1) + "\n", encoding="utf-8")
+        draft.replace(STATE / "addresses.json")
 
     def ready(self, where: str, name: str) -> tuple[str | None, str]:
         """The address of a service once it is ready, or None and why it is not."""
@@ -193,6 +201,7 @@ class Machine:
         for key in [key for key in self.fronts if key[0] == where]:
             self.fronts.pop(key).close()
             self.behind.pop(key).server.stop()
+        self.tell()
 
     def answer(self, question: tuple[Any, ...]) -> Any:
         command, *arguments = question
@@ -244,6 +253,7 @@ def main() -> int:
     for left in STATE.glob("run-*"):  # of a machine that was killed
         shutil.rmtree(left, ignore_errors=True)
     machine, place = Machine(), STATE / "machine.json"
+    machine.tell()
     with Listener(("127.0.0.1", 0), backlog=16, authkey=key) as listener:
         draft = STATE / f"machine.json.{os.getpid()}"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
