@@ -21,6 +21,7 @@ from jenkinsfile.groovy.nodes import (
 )
 from jenkinsfile.groovy.typenames import PRIMITIVES, read_type
 from jenkinsfile.groovy.values import read_closure, read_name, read_primary
+from jenkinsfile.tokens import Long
 
 #: from loosest to tightest; each level associates to the left
 _LEVELS = (
@@ -99,7 +100,12 @@ def read_unary(cursor: Cursor) -> Node:
     """``-a``, ``!a``, ``(int) a``, ``a ** b``, or what binds tighter."""
     begin = cursor.token
     if cursor.take_op("+", "-", "!", "~", "++", "--"):
-        return Unary(*cursor.span(begin), begin.text, read_unary(cursor))
+        operand = read_unary(cursor)
+        if begin.text in ("+", "-") and isinstance(operand, Literal) and type(operand.value) in (int, float, Long):
+            # to Groovy -1 is a constant
+            value = -operand.value if begin.text == "-" else operand.value
+            return Literal(*cursor.span(begin), type(operand.value)(value))
+        return Unary(*cursor.span(begin), begin.text, operand)
     if cast_follows(cursor):
         cursor.take()
         text = read_type(cursor)
