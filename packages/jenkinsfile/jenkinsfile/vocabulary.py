@@ -303,11 +303,9 @@ _ONLY_STEPS = (
     "archiveArtifacts", "bat", "build", "checkout", "deleteDir", "dir", "echo", "error", "fileExists", "isUnix", "junit", "mail",
     "powershell", "pwd", "pwsh", "readFile", "script", "sh", "sleep", "stash", "unstable", "unstash", "writeFile", "ws",
 )  # fmt: skip
-_ONLY_OPTIONS = tuple(name for name, signature in PIPELINE_OPTIONS.items() if signature) + (
-    "retry",
-    "timeout",
-    "timestamps",
-)
+_ONLY_OPTIONS = (
+    *(name for name, signature in PIPELINE_OPTIONS.items() if signature), "retry", "timeout", "timestamps",
+)  # fmt: skip
 _ONLY_PARAMETERS = tuple(
     name for name, signature in PARAMETERS.items() if signature and name not in ("credentials", "file", "run")
 )

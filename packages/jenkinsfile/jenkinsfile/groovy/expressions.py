@@ -101,10 +101,11 @@ def read_unary(cursor: Cursor) -> Node:
     begin = cursor.token
     if cursor.take_op("+", "-", "!", "~", "++", "--"):
         operand = read_unary(cursor)
-        if begin.text in ("+", "-") and isinstance(operand, Literal) and type(operand.value) in (int, float, Long):
+        number = operand.value if isinstance(operand, Literal) else None
+        if begin.text in ("+", "-") and isinstance(number, int | float) and not isinstance(number, bool):
             # to Groovy -1 is a constant
-            value = -operand.value if begin.text == "-" else operand.value
-            return Literal(*cursor.span(begin), type(operand.value)(value))
+            signed = -number if begin.text == "-" else number
+            return Literal(*cursor.span(begin), Long(signed) if isinstance(number, Long) else signed)
         return Unary(*cursor.span(begin), begin.text, operand)
     if cast_follows(cursor):
         cursor.take()
