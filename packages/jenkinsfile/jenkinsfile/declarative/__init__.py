@@ -28,10 +28,12 @@ class Examined:
     Attributes:
         findings: its faults in the order of its lines; none when it has none.
         pipeline: the call that makes its block ``pipeline``; None where there is none, or the source is not Groovy.
+        notes: words that are no fault, and that only a controller can judge: its plugins may define them.
     """
 
     findings: tuple[Finding, ...]
     pipeline: Call | None
+    notes: tuple[Finding, ...] = ()
 
 
 def examine(source: str) -> Examined:
@@ -40,9 +42,9 @@ def examine(source: str) -> Examined:
         script = groovy.parse(source)
     except GroovySyntaxError as error:
         return Examined((Finding(error.line, error.column, f"not Groovy: {error.message}"),), None)
-    report = Report()
+    report = Report(source=source)
     pipeline = check_script(report, script)
-    return Examined(tuple(sorted(set(report.findings))), pipeline)
+    return Examined(tuple(sorted(set(report.findings))), pipeline, tuple(sorted(set(report.notes))))
 
 
 def check(source: str) -> list[Finding]:
