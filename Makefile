@@ -13,13 +13,13 @@ define NEWLINE
 endef
 without = $(if $(1),$(call without,$(wordlist 2,$(words $(1)),$(1)),$(subst $(firstword $(1)),,$(2))),$(2))
 other = $(strip $(call without,$(2),$(value $(1)))$(if $(findstring $(NEWLINE),$(value $(1))),newline))
-refuse = $(error $(1) is refused: it holds more than letters, digits, _ - $(2), or begins like an option)
+refuse = $(error $(1) is refused: letters, digits, _ - $(2) are taken, in words that do not begin like an option)
 checked = $(foreach v,$(1),$(if $(value $(v)),$(if $(call other,$(v),$(LETTERS) $(2))$(filter $(3),$(value $(v))),$(call refuse,$(v),$(2)))))
 $(call checked,NAME WORKERS JOBS FRESH,,-%)
 $(call checked,UNIT CHANGED LINT TESTS REPORTS,. / : = @ + ~ ^ $(COMMA),-%)
 $(call checked,LAB_OPTIONS MUTANTS,. / : = @ + ~ ^ $(COMMA) ' ")
 # what is given on the command line goes into every program's environment, and is expanded on the way; the environment's own is not
-$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(if $(findstring $$,$(value $(v))),$(call refuse,$(v),but no dollar))))
+$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(if $(findstring $$,$(value $(v))),$(error $(v) is refused: a dollar sign on the command line would be expanded))))
 
 # the pipeline runs make, and `make test` runs the pipeline: its log must not depend on how deep it is
 MAKEFLAGS += --no-print-directory

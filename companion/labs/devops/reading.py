@@ -1,0 +1,66 @@
+"""What a pipeline means, whatever its spelling: its limit of time, its agents, and the same pipeline with a stage that fails.
+
+For a test of a pipeline that somebody else has written. The text has to be without faults (``jenkinsfile.check``).
+"""
+
+from __future__ import annotations
+
+import math
+
+from jenkinsfile import groovy, pipeline
+
+_MINUTES = {"MILLISECONDS": 1 / 60_000, "SECONDS": 1 / 60, "MINUTES": 1.0, "HOURS": 60.0, "DAYS": 1_440.0}
+
+
+def limit(read: pipeline.Pipeline) -> float | None:
+    """The minutes that a pipeline as a whole may take; None without a limit, infinity where silence is limited, not time."""
+    for option in pipeline.calls_in(read.sections.get("options")):
+        if option.name == "timeout":
+            named = pipeline.named_arguments(option)
+            if isinstance(activity := named.get("activity"), groovy.Literal) and activity.value:
+                return math.inf
+            unit = groovy.text_of(named["unit"]) if "unit" in named else "MINUTES"
+            time = groovy.walk(named.get("time") or option.arguments[0])
+            factors = [float(n.value) for n in time if isinstance(n, groovy.Literal) and isinstance(n.value, int)]
+            return round(math.prod(factors) * _MINUTES.get(unit or "", math.nan), 6) if factors else math.nan
+    return None
+
+
+def agents(read: pipeline.Pipeline) -> set[str]:
+    """Where its steps run: the word (``any``, ``none``) or the label of the nearest agent of each stage that holds steps."""
+    found: set[str] = set()
+
+    def look(stage: pipeline.Stage, outer: str) -> None:
+        section = stage.sections.get("agent")
+        own = outer if section is None else _agent(section)
+        if not stage.children:
+            found.add(own)
+        for child in stage.children:
+            look(child, own)
+
+    for stage in read.stages:
+        look(stage, _agent(read.sections["agent"]))
+    return found
+
+
+def _agent(section: groovy.Call) -> str:
+    value = section.arguments[0]
+    if isinstance(value, groovy.Name):
+        return value.name
+    texts = [n.value for n in groovy.walk(value) if isinstance(n, groovy.Literal) and isinstance(n.value, str)]
+    return texts[0] if texts else ""
+
+
+def failing(source: str, name: str) -> str:
+    """The pipeline with the first ``sh`` of a stage's steps replaced by one that fails.
+
+    Raises:
+        KeyError: there is no such stage, or it runs no ``sh``.
+    """
+    for path, stage in pipeline.read_pipeline(source).walk():
+        if path[-1] == name and "steps" in stage.sections:
+            calls = [n for n in groovy.walk(stage.sections["steps"]) if isinstance(n, groovy.Call) and n.name == "sh"]
+            if calls:
+                first = min(calls, key=lambda call: call.start)
+                return source[: first.start] + "sh 'exit 3'" + source[first.end :]
+    raise KeyError(f"no stage {name!r} that runs sh")
