@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import until
 
 from companion import checkout
 from companion.measure import load
 from companion.processes import environment
 from companion.processes.server import Server
-from tests.support.processes import until
 
 ROOT = checkout.folder()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import jenkinsfile
 import pytest
 import yaml
+from containers import skip_or_fail
 from jenkinsfile import groovy, pipeline
 
 from companion import checkout
-from tests.support.containers import skip_or_fail
 
 ROOT = checkout.folder()
 JENKINS = ROOT / "jenkins"

@@ -1,4 +1,5 @@
-"""What a pipeline means, whatever its spelling: its limit of time, its agents, and the same pipeline with a stage that fails.
+"""What a pipeline does and means, whatever its spelling: a rehearsal of it, its limit of time, its agents, and the same pipeline with
+a stage that fails.
 
 For a test of a pipeline that somebody else has written. The text has to be without faults (``jenkinsfile.check``).
 """
@@ -6,10 +7,39 @@ For a test of a pipeline that somebody else has written. The text has to be with
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from jenkinsfile import groovy, pipeline
+import jenkinsfile
+from jenkinsfile import groovy, pipeline, runner
+
+from companion.workspace import workspace
 
 _MINUTES = {"MILLISECONDS": 1 / 60_000, "SECONDS": 1 / 60, "MINUTES": 1.0, "HOURS": 60.0, "DAYS": 1_440.0}
+
+
+def attempt(source: str, programs: Mapping[str, str] | None = None, **settings: Any) -> tuple[str, list[str]]:
+    """Run a pipeline in an empty folder, beside some programs: its result, and the words of the file ``log``.
+
+    Args:
+        programs: by their names the shell commands of programs in that folder.
+        settings: as of ``jenkinsfile.runner.run``: ``parameters``, ``branch`` ...
+
+    Raises:
+        AssertionError: the rehearsal refuses this pipeline; the message says why.
+    """
+    folder = Path(tempfile.mkdtemp(dir=workspace("exercise")))
+    for name, commands in (programs or {}).items():
+        (folder / name).write_text(f"#!/bin/sh\n{commands}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    try:
+        result = runner.run(source, folder, **settings).result
+    except jenkinsfile.PipelineError as refusal:
+        raise AssertionError(f"The rehearsal does not run this pipeline: {refusal}") from None
+    log = folder / "log"
+    return result, log.read_text(encoding="utf-8").split() if log.exists() else []
 
 
 def limit(read: pipeline.Pipeline) -> float | None:
@@ -27,7 +57,7 @@ def limit(read: pipeline.Pipeline) -> float | None:
 
 
 def agents(read: pipeline.Pipeline) -> set[str]:
-    """Where its steps run: the word (``any``, ``none``) or the label of the nearest agent of each stage that holds steps."""
+    """Where its steps run: the nearest agent of each stage that holds steps, as ``any``, ``none`` or ``label NAME``."""
     found: set[str] = set()
 
     def look(stage: pipeline.Stage, outer: str) -> None:
@@ -48,7 +78,7 @@ def _agent(section: groovy.Call) -> str:
     if isinstance(value, groovy.Name):
         return value.name
     texts = [n.value for n in groovy.walk(value) if isinstance(n, groovy.Literal) and isinstance(n.value, str)]
-    return texts[0] if texts else ""
+    return f"label {texts[0]}" if texts and texts[0] else "any"
 
 
 def failing(source: str, name: str) -> str:
