@@ -13,7 +13,7 @@ define NEWLINE
 endef
 without = $(if $(1),$(call without,$(wordlist 2,$(words $(1)),$(1)),$(subst $(firstword $(1)),,$(2))),$(2))
 other = $(strip $(call without,$(2),$(value $(1)))$(if $(findstring $(NEWLINE),$(value $(1))),newline))
-refuse = $(error $(1) is refused: letters, digits, _ - $(2) are taken, in words that do not begin like an option)
+refuse = $(error $(1) is refused: $(strip letters, digits, _ - $(2)) are taken, in words that do not begin like an option)
 checked = $(foreach v,$(1),$(if $(value $(v)),$(if $(call other,$(v),$(LETTERS) $(2))$(filter $(3),$(value $(v))),$(call refuse,$(v),$(2)))))
 $(call checked,NAME WORKERS JOBS FRESH,,-%)
 $(call checked,UNIT CHANGED LINT TESTS REPORTS,. / : = @ + ~ ^ $(COMMA),-%)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -48,6 +50,38 @@ def machine(settings: Mapping[str, str]) -> Server:
     _running = Server(command, log=state / "machine.log", env=environment.for_child(settings))
     _running.wait_until(lambda: (state / "machine.json").is_file(), "the machine")
     return _running
+
+
+def by_hand(settings: Mapping[str, str], target: str, **more: str) -> list[str]:
+    """Call a make target as a person would, for releases that are processes; the lines that it says."""
+    env = {**environment.for_child(settings), "TARGET": "process", **more}
+    command = ["make", "--no-print-directory", target]
+    done = subprocess.run(
+        command, cwd=checkout.folder(), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return done.stdout.splitlines()
+
+
+def restore(settings: Mapping[str, str], tag: str) -> None:
+    """Put a release into both places where another one is, as after a cell that was interrupted."""
+    state = Path(settings["STATE"])
+    if not serves(state, "staging") == serves(state, "production") == tag:
+        for target in ("staging", "smoke", "promote"):
+            by_hand(settings, target, TAG=tag)
+
+
+@contextmanager
+def edited(path: Path, content: bytes) -> Iterator[None]:
+    """A file with another content, for as long as the block takes."""
+    before = path.read_bytes() if path.exists() else None
+    try:
+        path.write_bytes(content)
+        yield
+    finally:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(before)
 
 
 def address(state: Path, where: str) -> tuple[str, int] | None:
