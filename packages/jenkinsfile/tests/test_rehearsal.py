@@ -179,7 +179,7 @@ TABLE = {
     "retry": (pipeline(stage("a", "retry(3) { sh 'echo x >> log; [ $(wc -l < log) -ge 3 ]' }")), "success", "a=success", "x x x"),
     "retry in vain": (pipeline(stage("a", "retry(2) { sh 'echo x >> log; exit 1' }") + stage("b")), "failure", "a=failure b=not reached", "x x"),
     "retry of a timeout": (pipeline(stage("a", f"retry(2) {{\n{log('x')}\n{TIMEOUT}\n}}")), "aborted", "a=aborted", "x x"),
-    "timeout of a retry": (pipeline(stage("a", f"timeout(time: 400, unit: 'MILLISECONDS') {{ retry(5) {{\n{log('x')}\nsleep 30\n}} }}")), "aborted", "a=aborted", "x"),
+    "timeout of a retry": (pipeline(stage("a", f"timeout(time: 2, unit: 'SECONDS') {{ retry(5) {{\n{log('x')}\nsleep 30\n}} }}")), "aborted", "a=aborted", "x"),
     "retry as an option runs post each time": (
         pipeline(stage("a", "sh 'echo x >> log; [ $(grep -c x log) -ge 2 ]'", "options { retry(3) }\n" + post("always", "failure")) + stage("b")),
         "success", "a=success b=success", "x always failure x always b",
@@ -190,7 +190,7 @@ TABLE = {
         "aborted", "a=aborted b=not reached", "aborted always aborted",
     ),
     "timeout in post": (
-        pipeline(stage("a", more="options { timeout(time: 600, unit: 'MILLISECONDS') }\npost {\nalways { sleep 30 }\naborted { sh 'echo aborted >> log' }\n}")),
+        pipeline(stage("a", more="options { timeout(time: 2, unit: 'SECONDS') }\npost {\nalways { sleep 30 }\naborted { sh 'echo aborted >> log' }\n}")),
         "aborted", "a=aborted", "a aborted",
     ),
     # a script that names its interpreter is run by it, without -e; a command's signal is 128 and its number
