@@ -30,8 +30,7 @@ def set_environment(section: Call | None, scope: Scope) -> None:
     values = {}
     for name, value in _in_order(section).items():
         values[name] = inner.variables[name] = shown(evaluate(value, inner))
-    for name, text in values.items():
-        scope.override(name, text)
+    scope.override(values)
 
 
 def _in_order(section: Call | None) -> dict[str, Node]:

@@ -16,7 +16,7 @@ from jenkinsfile.groovy import Call, Literal
 from jenkinsfile.pipeline import Pipeline, Stage, calls_in, read_pipeline
 from jenkinsfile.runner.conditions import CHANGE, Facts, holds
 from jenkinsfile.runner.environment import set_environment
-from jenkinsfile.runner.known import Known, is_controllers
+from jenkinsfile.runner.known import Known, is_of_a_build
 from jenkinsfile.runner.parameters import parameter_values
 from jenkinsfile.runner.plan import Plan, chosen_stages, has_node
 from jenkinsfile.runner.post import run_post
@@ -86,7 +86,7 @@ def _check_facts(change: Mapping[str, str] | None, previous: str | None) -> None
 
 def _variables(facts: Facts, folder: Path, environment: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
     """The environment of the build: this machine's, what every controller sets, the caller's, the parameters."""
-    machine = {name: value for name, value in os.environ.items() if not is_controllers(name)}
+    machine = {name: value for name, value in os.environ.items() if not is_of_a_build(name)}
     job = {"JOB_NAME": "local", "JOB_BASE_NAME": "local", "BUILD_TAG": "jenkins-local-1", "WORKSPACE": str(folder)}
     number = {"BUILD_NUMBER": "1", "BUILD_ID": "1", "BUILD_DISPLAY_NAME": "#1"}
     given = {name: shown(value) for name, value in values.items()}
@@ -164,7 +164,7 @@ class _Job:
         record.status = error.status if error else record.warning
         if error:
             record.reason = str(error)
-            raise type(error)(f"stage {stage.name!r}: {error}")
+            raise error.within(f"stage {stage.name!r}")
         return None
 
     def body(self, stage: Stage, path: tuple[str, ...], scope: Scope) -> None:

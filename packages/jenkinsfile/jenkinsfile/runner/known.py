@@ -25,16 +25,23 @@ from jenkinsfile.groovy import (
 from jenkinsfile.pipeline import named_arguments
 from jenkinsfile.runner.patterns import is_common
 
-#: variables that a controller sets and nobody else knows
-_CONTROLLERS = re.compile(
-    r"(BRANCH|CHANGE|GIT|SVN|JENKINS|HUDSON|RUN|TAG|LIBRARY|ghprb|gitlab)_?\w*|BUILD_(URL|USER\w*|TIMESTAMP|CAUSE\w*)|JOB_URL|JOB_DISPLAY_URL"
-    r"|NODE_\w+|EXECUTOR_NUMBER|WORKSPACE_TMP|CI|ROOT_BUILD_CAUSE\w*"
+#: variables of one build, which another build that this process belongs to may have set
+_BUILDS = (
+    r"BRANCH_(NAME|IS_PRIMARY)|TAG_(NAME|DATE|TIMESTAMP|UNIXTIME)|CHANGE_\w+|BUILD_(URL|USER\w*|TIMESTAMP|CAUSE\w*)|JOB_\w*URL"
+    r"|RUN_\w*URL|STAGE_NAME"
 )
+#: variables that a controller sets and nobody else knows
+_CONTROLLERS = rf"{_BUILDS}|(GIT|SVN|JENKINS|HUDSON|LIBRARY|ghprb|gitlab)_?\w+|NODE_NAME|NODE_LABELS|EXECUTOR_NUMBER|WORKSPACE_TMP|CI"
+
+
+def is_of_a_build(name: str) -> bool:
+    """Whether a variable belongs to one build."""
+    return re.fullmatch(_BUILDS, name) is not None
 
 
 def is_controllers(name: str) -> bool:
     """Whether a variable is one that only a controller sets."""
-    return _CONTROLLERS.fullmatch(name) is not None
+    return re.fullmatch(_CONTROLLERS, name) is not None
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,13 @@ class Known:
         variables: the names of the environment variables that are set.
         parameters: the type of each parameter, ``text`` or ``flag``.
         unset: variables of a controller that are known not to be set.
+        hidden: names that mean something else, as the file defines them outside of the pipeline.
     """
 
     variables: frozenset[str]
     parameters: Mapping[str, str]
     unset: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     def with_variables(self, names: Iterable[str]) -> Known:
         """With more variables."""
@@ -106,7 +115,7 @@ def _of_literal(node: Literal) -> str:
 def _of_name(node: Name, known: Known) -> str:
     if node.name in ("env", "params", "currentBuild", "scm", "this"):
         raise refused(node, f"{node.name} by itself is known on a controller only")
-    if node.name in known.variables:
+    if node.name in known.variables and node.name not in known.hidden:
         return "text"
     raise refused(
         node, f"{node.name} is known on a controller only: it is no parameter and no variable of the pipeline"
@@ -179,8 +188,7 @@ def check_call(call: Call, known: Known, kinds: Mapping[str, str], single: str |
     """Hold the arguments of a call against those that are rehearsed; returns the flags that are true.
 
     Args:
-        kinds: by name ``text``, ``number``, ``flag`` (a constant), ``list``, ``unit`` (a plain text), ``status``, ``true``
-            (nothing else) or ``any``.
+        kinds: by name ``text``, ``number``, ``flag`` (a constant), ``list``, ``unit`` (a plain text), ``status`` or ``any``.
         single: what a value without a name means; the first of the kinds when nothing is given.
     """
     given: dict[str, Node] = dict(named_arguments(call))
@@ -205,11 +213,9 @@ def _is_named(value: Node) -> bool:
 
 
 def _check_argument(call: Call, name: str, value: Node, kind: str, known: Known) -> None:
-    if kind in ("flag", "true"):
+    if kind == "flag":
         if not (isinstance(value, Literal) and isinstance(value.value, bool)):
             raise refused(value, f"{name} of {call.name} has to be true or false here")
-        if kind == "true" and not value.value:
-            raise refused(value, f"{name}: false of {call.name} is not rehearsed")
     elif kind in ("unit", "status"):
         if text_of(value) is None or isinstance(value, Name):
             raise refused(value, f"{name} of {call.name} has to be a plain text here")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from jenkinsfile.declarative.blocks import is_block
 from jenkinsfile.errors import PipelineError
-from jenkinsfile.groovy import Call, GString, ListLiteral, Literal, MapLiteral, Name, Node, text_of
+from jenkinsfile.groovy import Call, Declaration, GString, ListLiteral, Literal, MapLiteral, Name, Node, text_of, walk
+from jenkinsfile.groovy import Statement as GroovyStatement
 from jenkinsfile.pipeline import Pipeline, Stage, calls_in
 from jenkinsfile.runner.conditions import Facts, check_condition
 from jenkinsfile.runner.environment import check_environment
@@ -60,6 +62,8 @@ class Plan:
     def check(self, known: Known) -> None:
         """Check everything; PipelineError at the first that is refused."""
         sections = self.pipeline.sections
+        hidden = {name for statement in self.pipeline.outside for name in _defined(statement)}
+        known = replace(known, hidden=frozenset(hidden))
         self.agent(sections.get("agent"), known)
         _refuse_sections(sections, "the pipeline", ("tools", "libraries"))
         inner = check_environment(sections.get("environment"), known)
@@ -145,6 +149,23 @@ def _refuse_sections(sections: dict[str, Call], where: str, names: Iterable[str]
     for name in names:
         if name in sections:
             raise refused(sections[name], f"{where} has {name}, which only a controller has")
+
+
+def _defined(statement: Node) -> set[str]:
+    """The names that a statement outside of the block defines, and nothing else; PipelineError when it does something."""
+    if isinstance(statement, GroovyStatement) and statement.keyword in ("import", "package", "class"):
+        return set()
+    if isinstance(statement, GroovyStatement) and statement.keyword == "method":
+        name = text_of(statement.children[0]) or ""
+        if not any(is_block(node, "pipeline") for node in walk(statement.children)) and name not in (*STEPS, *LEFT_OUT):
+            return set()
+    if isinstance(statement, Declaration) and "_" not in statement.names and _is_constant(statement.values):
+        return set(statement.names)
+    raise refused(statement, "code outside of the block pipeline is run by a controller only")
+
+
+def _is_constant(values: Iterable[Node]) -> bool:
+    return all(isinstance(value, Literal) for value in values)
 
 
 def _is_own_checkout(call: Call) -> bool:

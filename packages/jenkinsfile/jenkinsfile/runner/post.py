@@ -31,7 +31,7 @@ def run_post(section: Call | None, scope: Scope, error: Failed | None, record: S
         except Failed as failure:
             scope.build.worsen(failure.status)
             scope.output.append(f"post {name}: {failure}")
-            error = error or type(failure)(f"post {name}: {failure}")
+            error = error or failure.within(f"post {name}")
     return error
 
 

@@ -98,11 +98,24 @@ class Failed(Exception):
 
     status = "failure"
 
+    def within(self, where: str) -> Failed:
+        """The same failure, as what is around it sees it."""
+        outer = type(self)(f"{where}: {self}")
+        outer.__dict__.update(self.__dict__)
+        return outer
+
 
 class Aborted(Failed):
-    """A step was ended: out of time, or another branch has failed."""
+    """A step was ended: out of time, or another branch has failed.
+
+    Attributes:
+        source: what ended it.
+        actual: whether it is still on its way to what ended it; a timeout that has left its own block can be tried again.
+    """
 
     status = "aborted"
+    source: object = None
+    actual = True
 
 
 class Halted(Exception):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -69,8 +71,19 @@ class Scope:
         """The scope of a block that one more interrupt can end."""
         return self.inside(interrupts=(*self.interrupts, interrupt))
 
-    def override(self, name: str, value: str) -> None:
-        """Set a variable as Jenkins's EnvVars does: an empty value unsets it, ``PATH+ANY`` stands before what PATH holds."""
+    def override(self, values: Mapping[str, str]) -> None:
+        """Set variables as Jenkins's ``EnvVars.overrideExpandingAll`` does.
+
+        ``$NAME`` in a value is replaced, that of a variable set here by its new value, an unknown one stays; an empty value
+        unsets a variable, and ``PATH+ANY`` stands before what PATH holds.
+        """
+        left = dict(sorted(values.items(), key=lambda pair: "+" in pair[0]))
+        while left:
+            free = [name for name in left if not (set(_macros(left[name])) & set(left)) - {name}]
+            name = free[0] if free else next(iter(left))
+            self._set(name, _expanded(left.pop(name), self.variables))
+
+    def _set(self, name: str, value: str) -> None:
         name, plus, _ = name.partition("+")
         if plus and self.variables.get(name):
             value = f"{value}:{self.variables[name]}"
@@ -92,7 +105,9 @@ class Scope:
         for interrupt in self.interrupts:
             if interrupt.is_due():
                 interrupt.taken = True
-                raise Aborted(interrupt.reason)
+                aborted = Aborted(interrupt.reason)
+                aborted.source = interrupt
+                raise aborted
 
     def wait(self, seconds: float) -> None:
         """Wait, and look for interrupts meanwhile."""
@@ -103,3 +118,16 @@ class Scope:
             if left <= 0:
                 return
             self.halt.wait(min(left, 0.02))
+
+
+_MACRO = re.compile(r"\$(?:(\w+)|\{([\w.]+)\}|\$)", re.ASCII)
+
+
+def _macros(value: str) -> list[str]:
+    """The variables that a value names with a dollar sign."""
+    return [match[1] or match[2] for match in _MACRO.finditer(value) if match[1] or match[2]]
+
+
+def _expanded(value: str, variables: Mapping[str, str]) -> str:
+    """A value with its variables replaced, as hudson.Util.replaceMacro does."""
+    return _MACRO.sub(lambda match: "$" if match[0] == "$$" else variables.get(match[1] or match[2], match[0]), value)

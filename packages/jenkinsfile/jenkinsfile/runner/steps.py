@@ -10,7 +10,7 @@ from jenkinsfile.groovy import Call
 from jenkinsfile.pipeline import calls_in
 from jenkinsfile.runner.known import SH
 from jenkinsfile.runner.reports import archive_artifacts, junit
-from jenkinsfile.runner.results import Failed, is_worse
+from jenkinsfile.runner.results import Aborted, Failed, is_worse
 from jenkinsfile.runner.scope import Interrupt, Scope
 from jenkinsfile.runner.values import NO_NODE, argument, count, duration, run_shell, shown, text
 
@@ -58,8 +58,13 @@ def with_options(options: Iterable[Call], scope: Scope, body: Callable[[Scope], 
     outer, *inner = listed
     if outer.name == "timeout":
         end = time.monotonic() + duration(outer, scope, "MINUTES")
-        within = scope.interrupted_by(Interrupt(f"line {outer.line}: out of time", end))
-        with_options(inner, within, body)
+        interrupt = Interrupt(f"line {outer.line}: out of time", end)
+        try:
+            with_options(inner, scope.interrupted_by(interrupt), body)
+        except Aborted as error:
+            if error.source is interrupt:
+                error.actual = False
+            raise
     elif outer.name == "retry":
         _retried(count(outer, scope), scope, lambda: with_options(inner, scope.inside(), body))
     else:
@@ -71,7 +76,7 @@ def _retried(attempts: int, scope: Scope, body: Callable[[], None]) -> None:
         try:
             return body()
         except Failed as error:
-            if error.status == "aborted":  # retry does not catch an interruption
+            if isinstance(error, Aborted) and error.actual:  # retry does not catch an interruption from outside
                 raise
             scope.output.append(f"attempt {attempt} failed: {error}")
     return body()
@@ -103,11 +108,7 @@ def _dir(call: Call, scope: Scope) -> None:
 
 def _with_env(call: Call, scope: Scope) -> None:
     inner = scope.inside()
-    for pair in argument(call, "overrides", scope):
-        name, equals, value = shown(pair).partition("=")
-        if not equals:
-            raise Failed(f"line {call.line}: withEnv takes NAME=value, found {shown(pair)}")
-        inner.override(name, value)
+    inner.override(dict(shown(pair).partition("=")[::2] for pair in argument(call, "overrides", scope)))
     run_steps(calls_in(call), inner)
 
 
@@ -125,9 +126,11 @@ def _catch_error(call: Call, scope: Scope) -> None:
     try:
         run_steps(calls_in(call), scope)
     except Failed as error:
+        interrupted = isinstance(error, Aborted)
+        if isinstance(error, Aborted) and error.actual and not argument(call, "catchInterruptions", scope, True):
+            raise
         scope.output.append(f"caught: {error}")
         # an interruption keeps its own result
-        interrupted = error.status == "aborted"
         scope.build.worsen("aborted" if interrupted else build.lower())
         status = "aborted" if interrupted else stage.lower()
         if is_worse(status, "success"):
@@ -143,7 +146,7 @@ def _write_file(call: Call, scope: Scope) -> None:
 
 
 _MESSAGE = {"message": "text"}
-_CAUGHT = {"message": "text", "catchInterruptions": "true"}
+_CAUGHT = {"message": "text", "catchInterruptions": "flag"}
 #: what each step does, and what it takes
 STEPS: Mapping[str, Step] = {
     "sh": Step(run_shell, SH, node=True),
