@@ -2,8 +2,8 @@
 
 usage: python scripts/machine.py      (or make machine) in the foreground, until Ctrl-C; all that it has started ends with it
 
-It is to ``TARGET=process`` what dockerd is to ``TARGET=docker``: a program of its own, because what a pipeline's step starts is
-ended with that step. ``scripts/deploy.py`` finds it by the file ``machine.json`` in STATE, which holds its port and a key, for this
+It is to ``TARGET=process`` what dockerd is to ``TARGET=docker``: a program of its own, because what a pipeline's build leaves
+running is killed. ``scripts/deploy.py`` finds it by the file ``machine.json`` in STATE, which holds its port and a key, for this
 user alone. A place (staging, production) has an address for each service, in ``addresses.json``; behind it stands one release at a
 time. A new release is started beside it, and the address is turned over once the new one is to be asked; the old one ends when its
 last answer is given.

@@ -111,7 +111,7 @@ class Processes:
         except (OSError, EOFError, AuthenticationError) as error:
             raise Missing(
                 f"no machine runs for {STATE}: start one beside this, with the same STATE, by `make machine`. "
-                "(A step could not start it: what a step starts ends with the step.)"
+                "(A pipeline can't start it: what a build leaves running is killed.)"
             ) from error
         if not fine:
             raise QualityGateError(f"the machine could not: {answer}")
