@@ -21,7 +21,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, Listener
@@ -264,8 +263,7 @@ def main() -> int:
             while True:
                 try:
                     line = listener.accept()
-                except (OSError, EOFError, AuthenticationError):  # a caller that went, or had the wrong key
-                    time.sleep(0.01)
+                except (ConnectionError, EOFError, AuthenticationError):  # a caller that went, or had the wrong key
                     continue
                 serve(machine, line)
         except KeyboardInterrupt:
