@@ -141,12 +141,12 @@ def test_the_repaired_pipeline_keeps_its_statement(references, branch, fails):
     assert (result == "failure") == (fails == "Build" or (shipped and fails == "Ship"))
 
 
-@pytest.mark.parametrize(
-    "fail",
-    [set(f) for n in range(3) for f in itertools.combinations(("lint", "test", "deploy", "smoke", "live"), n)],
-    ids=str,
-)
-def test_the_release_pipeline_keeps_its_statement(references, fail):
+SHELL = ("lint", "test", "deploy", "smoke", "live")
+
+
+@pytest.mark.parametrize("failing", [f for n in range(3) for f in itertools.combinations(SHELL, n)], ids=" ".join)
+def test_the_release_pipeline_keeps_its_statement(references, failing):
+    fail = set(failing)
     names = ("lint", "test", "deploy", "smoke", "live", "rollback", "report")
     programs = {name: f"{'exit 1' if name in fail else ''}\necho {name} >> log" for name in names}
     result, log = reading.attempt(references["release_pipeline"](), programs, parameters={"LIVE": True})
