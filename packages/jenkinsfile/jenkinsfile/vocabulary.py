@@ -107,7 +107,7 @@ PIPELINE_OPTIONS = _table("""
     disableRestartFromStage:
     durabilityHint: hint:any!
     newContainerPerStage:
-    overrideIndexTriggers: enableTriggers:bool!
+    overrideIndexTriggers: enableTriggers:bool
     parallelsAlwaysFailFast:
     preserveStashes: buildCount:int
     provisioningTimeout: time:int! unit:unit
@@ -140,7 +140,7 @@ STAGE_OPTIONS = _table("""
     timeout: time:int! unit:unit activity:bool
     retry: count:int! conditions:any
     timestamps:
-    ansiColor: colorMapName:text!
+    ansiColor: colorMapName:text
     cache
     catchError
     gitlabCommitStatus
@@ -171,11 +171,11 @@ PARAMETERS = _table(f"""
     string: {_PARAMETER} defaultValue:text trim:bool
     text: {_PARAMETER} defaultValue:text trim:bool
     booleanParam: {_PARAMETER} defaultValue:bool
-    choice: {_PARAMETER} choices:any!
+    choice: {_PARAMETER} choices:any
     file: {_PARAMETER}
     stringParam: {_PARAMETER} defaultValue:text trim:bool
     textParam: {_PARAMETER} defaultValue:text trim:bool
-    choiceParam: {_PARAMETER} choices:any!
+    choiceParam: {_PARAMETER} choices:any
     fileParam: {_PARAMETER}
     runParam: {_PARAMETER} projectName:text filter:text
     password: {_PARAMETER} defaultValue:text defaultValueAsSecret:any
@@ -263,6 +263,8 @@ WHEN = _table(f"""
 WHEN_SINGLE = {"tag": "pattern"}
 WHEN_FLAGS = ("beforeAgent", "beforeInput", "beforeOptions")
 
+#: steps of plugins that get new arguments now and then
+GROWING_STEPS = ("cleanWs", "junit")
 #: the steps of the plugins that every controller with declarative pipelines has; others are never rejected by name
 STEPS = _table("""
     archiveArtifacts: artifacts:text! allowEmptyArchive:bool caseSensitive:bool defaultExcludes:bool excludes:text fingerprint:bool followSymlinks:bool onlyIfSuccessful:bool

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jenkinsfile import vocabulary
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint, in_words
+from jenkinsfile.declarative.words import hint, in_words, near_miss
 from jenkinsfile.groovy import Call, ListLiteral, Literal, MapLiteral, Node, text_of
 from jenkinsfile.vocabulary import Signature
 
@@ -67,6 +67,9 @@ def checked_names(
         if text in (None, "*", "$class"):
             return None
         given.add(text)
+        if text not in signature.kinds and name in vocabulary.GROWING_STEPS and not near_miss(text, signature.kinds):
+            report.note(key, f"{name} is not known to have the argument {text!r}: its plugin may be newer")
+            continue
         if text not in signature.kinds:
             report.add(key, f"{name} has no argument {text!r}{hint(text, tuple(signature.kinds))}")
             return None
