@@ -54,7 +54,7 @@ def machine(settings: Mapping[str, str]) -> Server:
 
 def by_hand(settings: Mapping[str, str], target: str, **more: str) -> list[str]:
     """Call a make target as a person would, for releases that are processes; the lines that it says."""
-    env = {**environment.for_child(settings), "TARGET": "process", **more}
+    env = {**environment.for_child(settings), "TARGET": "process", "MAKEFLAGS": "", **more}
     command = ["make", "--no-print-directory", target]
     done = subprocess.run(
         command, cwd=checkout.folder(), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
