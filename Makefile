@@ -1,6 +1,26 @@
 # The two commands: `make lab` and `make test`. Everything else is for maintainers and instructors.
 # Recipes call programs by their path below this folder, so that they work in a folder whose name has a space.
 SHELL := /bin/sh
+
+# What comes from outside is text, never make's language nor the shell's: a pipeline's parameter is an environment variable, make
+# expands those like its own, and NAME='$(shell ...)' would run. So each is looked at first, unexpanded ($(value)): which
+# characters, and no word that begins with a dash and so would be an option. Tried by tests/unit/test_makefile.py
+LETTERS := a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R S T U V W X Y Z 0 1 2 3 4 5 6 7 8 9 _ -
+COMMA := ,
+define NEWLINE
+
+
+endef
+without = $(if $(1),$(call without,$(wordlist 2,$(words $(1)),$(1)),$(subst $(firstword $(1)),,$(2))),$(2))
+other = $(strip $(call without,$(2),$(value $(1)))$(if $(findstring $(NEWLINE),$(value $(1))),newline))
+refuse = $(error $(1) is refused: $(strip letters, digits, _ - $(2)) are taken, in words that do not begin like an option)
+checked = $(foreach v,$(1),$(if $(value $(v)),$(if $(call other,$(v),$(LETTERS) $(2))$(filter $(3),$(value $(v))),$(call refuse,$(v),$(2)))))
+$(call checked,NAME WORKERS JOBS FRESH,,-%)
+$(call checked,UNIT CHANGED LINT TESTS REPORTS,. / : = @ + ~ ^ $(COMMA),-%)
+$(call checked,LAB_OPTIONS MUTANTS,. / : = @ + ~ ^ $(COMMA) ' ")
+# what is given on the command line goes into every program's environment, and is expanded on the way; the environment's own is not
+$(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(if $(findstring $$,$(value $(v))),$(error $(v) is refused: a dollar sign on the command line would be expanded))))
+
 # the pipeline runs make, and `make test` runs the pipeline: its log must not depend on how deep it is
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -18,7 +38,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env lab test check drills notebooks new navigation release grade prose mutants bench lock clean models
 .PHONY: cluster cluster-down
-.PHONY: lint unit compare scan images staging smoke promote rollback
+.PHONY: lint unit compare scan machine images staging smoke promote rollback status
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,7 +69,7 @@ notebooks: env navigation  ## re-execute the notebooks in place and normalise th
 	@$(PYTHON) scripts/navigation.py
 
 new: env  ## begin a notebook that passes every check (UNIT=05-auto-scaling NAME=my_notebook TITLE="..." UNIT_TITLE="...")
-	@$(PYTHON) scripts/new.py "$(UNIT)" "$(NAME)" --title "$(TITLE)" --unit-title "$(UNIT_TITLE)"
+	@$(PYTHON) scripts/new.py "$(UNIT)" "$(NAME)" --title "$$TITLE" --unit-title "$$UNIT_TITLE"
 
 navigation: env  ## write the navigation and the contents tables from companion/book.py
 	@$(PYTHON) scripts/navigation.py
@@ -92,6 +112,9 @@ compare:  ## a pipeline's stage: run notebooks and compare every output with the
 scan:  ## a pipeline's stage: secrets, dangerous code, Dockerfiles, pipelines, packages; offline (SCAN="docker ...")
 	@$(PYTHON) scripts/scan.py
 
+machine:  ## what releases run on where no Docker engine is, in the foreground until Ctrl-C; then TARGET=process for the next four
+	@$(PYTHON) scripts/machine.py
+
 images:  ## a pipeline's stage: an image of each service, named by TAG (TARGET=process where no Docker engine is)
 	@$(PYTHON) scripts/deploy.py images
 
@@ -101,11 +124,14 @@ staging:  ## a pipeline's stage: put that release on trial, by compose
 smoke:  ## a pipeline's stage: ask the services on trial; wrong answers fail it
 	@$(PYTHON) scripts/deploy.py smoke
 
-promote:  ## a pipeline's stage: what has passed goes live
+promote:  ## a pipeline's stage: what has passed goes live, is asked there, and goes back by itself when it is wrong
 	@$(PYTHON) scripts/deploy.py promote
 
-rollback:  ## back to the release that was on trial before
+rollback:  ## what has not passed where it is goes back to the release before (WHERE=production: also what has)
 	@$(PYTHON) scripts/deploy.py rollback
+
+status:  ## what is meant to be where, and what answers there
+	@$(PYTHON) scripts/deploy.py status
 
 models: env  ## train the models of the services in docker/
 	@$(PYTHON) -m model_server.train

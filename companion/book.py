@@ -240,7 +240,7 @@ BOOK = (
         "11-devops",
         "jenkins_pipeline",
         "A pipeline that can go back",
-        "Check a Jenkins pipeline without Jenkins, run its stages here, and break a release that comes back.",
+        "Check a Jenkins pipeline without Jenkins, run its stages here, and take a bad release back out of production under load.",
         "Jenkins",
     ),
     Chapter(
@@ -261,7 +261,6 @@ FIRST_EDITION = frozenset(
         "docker_nlp",
         "encryption_access_control",
         "flask_service",
-        "jenkins_pipeline",
         "kubernetes_hpa",
         "prometheus_metrics",
         "pysyft_healthcare",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The small cluster of docker/compose.yaml: both services behind a proxy, Dask, Redis, PostgreSQL.
 #
-# usage: scripts/cluster.sh up|down      COMPOSE_PROFILES=monitoring,jenkins,recommender for Prometheus, Jenkins, the recommender too
+# usage: scripts/cluster.sh up|down      COMPOSE_PROFILES=monitoring,recommender for Prometheus, the recommender too
 #                                        CLUSTER_SERVICES="dask_worker redis" for some only
 #                                        COMPOSE_PROJECT_NAME for a second one beside it (with other *_PORT, see compose.yaml)
 # Its passwords are made once and kept in .cache/PROJECT.env, which only you can read; `down` removes them with the data.
@@ -68,7 +68,7 @@ up)
 down)
   refuse_what_is_not_ours
   # compose wants the variables even to remove; their values don't matter here
-  REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,jenkins,recommender \
+  REDIS_PASSWORD=none POSTGRES_PASSWORD=none COMPOSE_PROFILES=monitoring,recommender \
     $compose -p "$PROJECT" -f docker/compose.yaml down --volumes --remove-orphans
   rm -f $SECRETS
   ;;

@@ -22,6 +22,10 @@ for name; do
   # a name for the packages' stage keeps it in the cache when a notebook removes what it has built on top
   [ $model = no ] || build companion/packages:latest --file "docker/$name/Dockerfile" --target packages
   build "companion/$name:latest" --file "docker/$name/Dockerfile"
+  # a version's name that moves is said, not hidden: who has to be sure names an image by its digest
+  was=$(docker image inspect --format '{{.Id}}' "companion/$name:$VERSION" 2>/dev/null) || was=
+  now=$(docker image inspect --format '{{.Id}}' "companion/$name:latest")
+  [ -z "$was" ] || [ "$was" = "$now" ] || printf '(companion/%s:%s was another image before: %s) ' "$name" "$VERSION" "$was"
   docker tag "companion/$name:latest" "companion/$name:$VERSION"
   docker image inspect --format '{{.Size}}' "companion/$name:latest" | awk '{ printf "%.0f MB\n", $1 / 1e6 }'
 done

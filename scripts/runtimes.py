@@ -1,6 +1,7 @@
 """Where a release of ``scripts/deploy.py`` runs: as processes of this machine, or as containers under compose.
 
-Both build a release, start it and take it down. A service is started with what a child may see of this process' environment
+Both build a release, start it and take it down; what runs is a machine's business (``scripts/machine.py``, or dockerd), not that of
+the command that asked for it. A service is started with what a child may see of this process' environment
 (``companion.processes.environment``); the docker client, which is the reader's own program, with all of it: it has to find
 the engine and to log in where images lie.
 """
@@ -10,16 +11,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
 from companion import checkout
-from companion.processes import gunicorn, wait
-from companion.processes.server import Server, status
+from companion.processes import wait
+from companion.processes.server import status
 from companion.workspace import root
 
 CHECKOUT = checkout.folder()
@@ -27,6 +31,8 @@ CONTEXT = Path(os.environ.get("CONTEXT") or CHECKOUT / "docker")
 STATE = Path(os.environ.get("STATE") or root() / "deploy")
 SERVICES = (os.environ.get("SERVICES") or "nlp_service model_server").split()
 READY_SECONDS = 90
+#: of an image: the SHA-256 of all that went into it
+LABEL = "companion.content"
 #: what of the context goes into a service's image, as its Dockerfile says
 PARTS = ("serving/*.py", "serving/requirements.txt", "{0}/service.py", "{0}/Dockerfile", "{0}/model/*")
 
@@ -37,6 +43,10 @@ class QualityGateError(Exception):
 
 class Missing(Exception):
     """This machine lacks something; the message says what and how to get it."""
+
+
+def other_content(name: str) -> str:
+    return f"{name} exists with other content. A release is never changed: choose another TAG."
 
 
 def parts(service: str) -> list[Path]:
@@ -58,9 +68,13 @@ def _gate() -> Iterator[None]:
 
 
 class Processes:
-    """The applications as processes of this machine, for as long as a smoke test takes."""
+    """Releases are folders, and run as processes of ``scripts/machine.py``."""
 
-    def build(self, tag: str) -> None:
+    def base(self, service: str) -> str:
+        """What a release is built on: nothing, the interpreter is the machine's."""
+        return ""
+
+    def build(self, tag: str, content: str) -> None:
         release = STATE / "releases" / tag
         draft = STATE / "releases" / f".{tag}.{os.getpid()}"
         for service in SERVICES:
@@ -72,9 +86,7 @@ class Processes:
             same = self.digest(release) == self.digest(draft)
             shutil.rmtree(draft)
             if not same:
-                raise QualityGateError(
-                    f"release {tag} exists with other content. A release is never changed: choose another TAG."
-                )
+                raise QualityGateError(other_content(f"release {tag}"))
         else:
             draft.rename(release)
         print(f"release {tag}: {', '.join(SERVICES)}")
@@ -89,51 +101,42 @@ class Processes:
         if not (STATE / "releases" / tag).is_dir():
             raise Missing(f"there is no release {tag}: run `make images` first")
 
-    def up(self, where: str, tag: str) -> None:
-        self.require(tag)
-
-    @contextmanager
-    def running(self, where: str, tag: str, service: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Start the service of a release; its address and manifest."""
-        self.up(where, tag)
-        folder, url = STATE / "releases" / tag / service, gunicorn.free_url()
-        scratch = STATE / f"run-{where}-{service}-{url.rpartition(':')[2]}"
-        scratch.mkdir(parents=True)
-        log = STATE / f"{service}.log"
-        log.write_bytes(b"")
-        server = gunicorn.start(
-            "service:create_app()",
-            url,
-            log=log,
-            config="python:serving.gunicorn_conf",
-            folder=folder,
-            removed=scratch,
-            variables={
-                "PYTHONPATH": str(folder),
-                "SERVICE_WORKERS": "1",
-                "SERVICE_DRAIN_SECONDS": "0",
-                "TMPDIR": str(scratch),
-            },
-        )
+    def ask(self, *question: object) -> Any:
+        """What the machine answers."""
         try:
-            self.wait_until_ready(server, url, service)
-            yield url, json.loads((folder / "model" / "manifest.json").read_text(encoding="utf-8"))
-        finally:
-            server.stop()
+            known = json.loads((STATE / "machine.json").read_text(encoding="utf-8"))
+            with Client(("127.0.0.1", known["port"]), authkey=bytes.fromhex(known["key"])) as line:
+                line.send(question)
+                fine, answer = line.recv()
+        except (OSError, EOFError, AuthenticationError) as error:
+            raise Missing(
+                f"no machine runs for {STATE}: start one beside this, with the same STATE, by `make machine`. "
+                "(A pipeline can't start it: what a build leaves running is killed.)"
+            ) from error
+        if not fine:
+            raise QualityGateError(f"the machine could not: {answer}")
+        return answer
 
-    def wait_until_ready(self, server: Server, url: str, service: str) -> None:
-        with _gate():
-            wait.until(
-                lambda: server.process.poll() is None and status(f"{url}/readyz") == 200,
-                READY_SECONDS,
-                f"{service} did not become ready",
-                over=lambda: None if server.process.poll() is None else "",
-                detail=lambda: wait.telling_line(server.said()),
-                pause=0.1,
-            )
+    def up(self, where: str, tag: str) -> None:
+        """Production keeps what serves until the new release is ready; a trial is replaced at once."""
+        self.require(tag)
+        if refusal := self.ask("up", where, tag, SERVICES, where == "production"):
+            raise QualityGateError(refusal)
+
+    def address(self, where: str, tag: str, service: str) -> tuple[str, dict[str, Any]]:
+        """The address of a service of a place, once it is ready, and the manifest of its release."""
+        url, reason = self.ask("ready", where, service)
+        if url is None:
+            raise QualityGateError(reason)
+        manifest = STATE / "releases" / tag / service / "model" / "manifest.json"
+        return url, json.loads(manifest.read_text(encoding="utf-8"))
+
+    def addresses(self, where: str) -> dict[str, str]:
+        """Where the services of a place are asked."""
+        return dict(self.ask("addresses").get(where, {}))
 
     def down(self, where: str) -> None:
-        pass
+        self.ask("down", where)
 
 
 class Containers:
@@ -166,11 +169,38 @@ class Containers:
     def image(self, service: str, tag: str) -> str:
         return f"companion/{service}:{tag}"
 
-    def build(self, tag: str) -> None:
-        for service in SERVICES:
-            options = ["--build-arg", f"BASE_IMAGE={os.environ['BASE_IMAGE']}"] if os.environ.get("BASE_IMAGE") else []
+    def base(self, service: str) -> str:
+        """The image that a service is built on, by its name and by what that name means here today."""
+        dockerfile = (CONTEXT / service / "Dockerfile").read_text(encoding="utf-8")
+        default = re.search(r"^ARG BASE_IMAGE=(\S+)", dockerfile, re.MULTILINE)
+        name = os.environ.get("BASE_IMAGE") or (default[1] if default else "")
+        if not name:
+            raise Missing(f"{service}/Dockerfile names no BASE_IMAGE")
+        look = ("docker", "image", "inspect", "-f", "{{.Id}}", name)
+        if self.run(*look, quiet=True, check=False):
+            self.run("docker", "pull", "-q", name)
+        return f"{name} {self.read(*look)}"
+
+    def content(self, image: str) -> str | None:
+        """What an image says that it was made of; None where there is no such image."""
+        found = f'{{{{index .Config.Labels "{LABEL}"}}}}'
+        if self.run("docker", "image", "inspect", image, quiet=True, check=False):
+            return None
+        return self.read("docker", "image", "inspect", "-f", found, image)
+
+    def build(self, tag: str, content: str) -> None:
+        known = {service: self.content(self.image(service, tag)) for service in SERVICES}
+        for service, there in known.items():
+            if there not in (None, content):
+                raise QualityGateError(other_content(f"image {self.image(service, tag)}"))
+        for service, there in known.items():
+            base = self.base(service).partition(" ")[0]
+            options = ["--label", f"{LABEL}={content}", "--build-arg", f"BASE_IMAGE={base}"]
             dockerfile = str(CONTEXT / service / "Dockerfile")
-            self.run("docker", "build", "-q", "-f", dockerfile, "-t", self.image(service, tag), *options, str(CONTEXT))
+            if there is None:
+                self.run(
+                    "docker", "build", "-q", "-f", dockerfile, "-t", self.image(service, tag), *options, str(CONTEXT)
+                )
             print(f"image {self.image(service, tag)}", flush=True)
 
     def compose(self, where: str, tag: str) -> tuple[list[str], dict[str, str]]:
@@ -200,9 +230,8 @@ class Containers:
         command, env = self.compose(where, tag)
         self.run(*command, "up", "-d", "--remove-orphans", *SERVICES, env=env)
 
-    @contextmanager
-    def running(self, where: str, tag: str, service: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The address of a service that compose has started, and the manifest within its image."""
+    def address(self, where: str, tag: str, service: str) -> tuple[str, dict[str, Any]]:
+        """The address of a service that compose has started, once it is ready, and the manifest within its image."""
         command, env = self.compose(where, tag)
         restarts = 0
 
@@ -229,7 +258,24 @@ class Containers:
                 pause=0.3,
             )
         script = "print(open('model/manifest.json').read())"
-        yield url, json.loads(self.read("docker", "exec", container, "python", "-c", script))
+        return url, json.loads(self.read("docker", "exec", container, "python", "-c", script))
+
+    def addresses(self, where: str) -> dict[str, str]:
+        """Where the services of a place are asked."""
+        self.refuse_others(where)
+        found = {}
+        for service in SERVICES:
+            project, named = (
+                f"label=com.docker.compose.project=companion-{where}",
+                f"label=com.docker.compose.service={service}",
+            )
+            for container in self.read("docker", "ps", "-q", "--filter", project, "--filter", named).split():
+                ports = (
+                    json.loads(self.read("docker", "inspect", "-f", "{{json .NetworkSettings.Ports}}", container)) or {}
+                )
+                if published := ports.get("8000/tcp"):
+                    found[service] = f"http://127.0.0.1:{published[0]['HostPort']}"
+        return found
 
     def down(self, where: str) -> None:
         self.refuse_others(where)

@@ -20,8 +20,8 @@ from companion.processes import wait
 
 VARIABLE, USER, TOKEN = VARIABLES = ("JENKINS_URL", "JENKINS_USER", "JENKINS_TOKEN")
 GET_JENKINS = (
-    f"Set {VARIABLE}, {USER} and {TOKEN}; or start the controller of this project: "
-    "docker compose -f jenkins/compose.yaml --profile jenkins up -d"
+    f"Set {VARIABLE}, {USER} and {TOKEN}; or start the controller of this project, as jenkins/README.md says: "
+    "docker compose -f jenkins/compose.yaml up -d"
 )
 _PLACE = re.compile(
     r"^WorkflowScript: \d+: (?P<message>.*?) @ line (?P<line>\d+), column (?P<column>\d+)\.?\s*$", re.M | re.S

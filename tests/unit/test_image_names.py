@@ -1,6 +1,8 @@
 """Every image that a file here names can be had: a Dockerfile of this repository builds it, or a public registry has it."""
 
+import os
 import re
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +15,8 @@ ROOT = checkout.folder()
 #: of public registries, by the names that these files use; whoever adds one looks first whether that tag exists
 PUBLIC = {
     "apache/spark:4.3.0",
-    "jenkins/jenkins:lts-jdk21",
+    "jenkins/inbound-agent:3355.v388858a_47b_33-19-jdk21",
+    "jenkins/jenkins:2.568.2-lts-jdk21",
     "nginxinc/nginx-unprivileged:1.27-alpine",
     "postgres:17-alpine",
     "prom/prometheus:v3.0.0",
@@ -68,6 +71,23 @@ def test_an_overlay_renames_images_that_are_there():
     for path in (ROOT / "k8s").rglob("kustomization.yaml"):
         for image in yaml.safe_load(path.read_text()).get("images", []):
             assert image["name"] in used, path
+
+
+def test_a_version_that_comes_to_mean_another_image_is_said(tmp_path):
+    """Against a docker whose images are files: their content is their id."""
+    (tmp_path / "docker").write_text(
+        "#!/bin/sh\ncd $(dirname $0)\nfile() { echo $1 | tr / _; }\ncase $1 in\n"
+        "build) echo $BUILT >$(file $3) ;;\ntag) cp $(file $2) $(file $3) ;;\n"
+        "image) case $4 in *Size*) echo 1000000 ;; *) cat $(file $5) ;; esac ;;\nesac\n"
+    )
+    (tmp_path / "docker").chmod(0o755)
+    said = []
+    for built in ("january", "january", "february"):
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILT": built}
+        command = [str(ROOT / "scripts" / "images.sh"), "dask"]
+        said.append(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+    assert "another image" not in said[0] + said[1]
+    assert f"companion/dask:{version('scalable-ai-companion')} was another image before: january" in said[2]
 
 
 def test_the_script_gives_both_tags():

@@ -241,15 +241,15 @@ def test_a_release_on_trial_sees_none_of_it(tmp_path):
     )
     code.write_text(code.read_text() + "\n" + shown)
     settings = {"TARGET": "process", "SERVICES": "hello", "CONTEXT": str(trial), "STATE": str(tmp_path / "state")}
-    poison = dict.fromkeys(FORBIDDEN, "--poison")
-    for command in ("images", "staging", "smoke"):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "deploy.py"), command],
-            env={**os.environ, **poison, **settings},
-            capture_output=True,
-            text=True,
-        )
+    poisoned = {**os.environ, **dict.fromkeys(FORBIDDEN, "--poison"), **settings}
+    command = [sys.executable, str(ROOT / "scripts" / "machine.py")]
+    machine = server.Server(command, log=tmp_path / "machine.log", env=poisoned)
+    machine.wait_until(lambda: (tmp_path / "state" / "machine.json").is_file(), "the machine")
+    for name in ("images", "staging", "smoke"):
+        command = [sys.executable, str(ROOT / "scripts" / "deploy.py"), name]
+        done = subprocess.run(command, env=poisoned, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+    machine.stop()
     assert_clean([json.loads((tmp_path / "seen").read_text())])
 
 

@@ -6,6 +6,7 @@ addresses, same manifest.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 MODEL = Path(__file__).parent / "model"
@@ -32,18 +33,18 @@ def predict(weights: dict, instances: list[dict]) -> list[float]:
 def create_app():
     """A WSGI application; ModelError when the model must not be served."""
     weights, manifest = load()
-    version = manifest["model_version"]
+    version, release = manifest["model_version"], os.environ.get("SERVICE_RELEASE", "")
 
     def app(environ, start_response):
         status, answer = "404 Not Found", {"title": "Not Found"}
         if environ["PATH_INFO"] == "/readyz":
-            status, answer = "200 OK", {"status": "ready", "model_version": version}
+            status, answer = "200 OK", {"status": "ready", "model_version": version, "release": release}
         elif environ["PATH_INFO"] == "/predict":
             try:
                 body = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
                 status, answer = (
                     "200 OK",
-                    {"model_version": version, "predictions": predict(weights, body["instances"])},
+                    {"model_version": version, "release": release, "predictions": predict(weights, body["instances"])},
                 )
             except (ValueError, TypeError, KeyError):
                 status, answer = "400 Bad Request", {"title": "Bad Request"}

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
-from jenkinsfile import __version__, check, read
+from jenkinsfile import __version__, examine, read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +35,12 @@ def lint(files: Iterable[str]) -> int:
             print(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             code = 2
             continue
-        found = check(source)
+        examined = examine(source)
+        found = examined.findings
         for finding in found:
             print(f"{name}:{finding}")
+        for note in examined.notes:
+            print(f"{name}:{note.line}:{note.column}: note: {note.message}")
         if not found:
             print(f"{name}: no faults")
         code = max(code, bool(found))

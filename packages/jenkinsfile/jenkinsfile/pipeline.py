@@ -41,10 +41,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline without faults: its sections by name, and its stages."""
+    """A pipeline without faults: its sections by name, its stages, and the statements around its block."""
 
     sections: dict[str, Call]
     stages: tuple[Stage, ...]
+    outside: tuple[Node, ...] = ()
 
     def walk(self) -> Iterator[tuple[tuple[str, ...], Stage]]:
         """Every stage with the names on the way to it, in the order of the file."""
@@ -58,7 +59,7 @@ def read_pipeline(source: str | Examined) -> Pipeline:
         faults = "\n".join(f"  line {fault.line}: {fault.message}" for fault in examined.findings)
         raise PipelineError(f"the pipeline has faults:\n{faults}")
     sections = _sections(examined.pipeline)
-    return Pipeline(sections, _stages(sections["stages"]))
+    return Pipeline(sections, _stages(sections["stages"]), examined.outside)
 
 
 def calls_in(section: Call | None) -> list[Call]:

@@ -36,6 +36,10 @@ _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "'"
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 
 
+class Long(int):
+    """A whole number with ``L`` or ``G`` behind it: to Java another type than the plain one."""
+
+
 @dataclass(slots=True)
 class Token:
     """One token.
@@ -165,9 +169,9 @@ class _Lexer:
         hexadecimal = plain.lower().startswith("0x")
         if not hexadecimal and (re.search(r"[.eE]", plain) or text[-1] in "fFdD"):
             return self.token("number", start, float(plain))
-        if re.fullmatch(r"0[0-7]+", plain):
-            return self.token("number", start, int(plain, 8))
-        return self.token("number", start, int(plain) if plain.isdigit() else int(plain, 0))
+        octal = re.fullmatch(r"0[0-7]+", plain)
+        value = int(plain, 8) if octal else int(plain) if plain.isdigit() else int(plain, 0)
+        return self.token("number", start, Long(value) if text[-1] in "gGlL" else value)
 
     def string(self) -> Token:
         start = self.at

@@ -1,7 +1,8 @@
 """The words of declarative pipelines: sections, directives, options, conditions, and the arguments that they take.
 
 Source: the public reference "Pipeline Syntax" (https://www.jenkins.io/doc/book/pipeline/syntax/) and the step reference, read
-in 2026. What a plugin adds is listed where the plugin is common; a controller knows only the plugins that it has.
+in 2026. What a plugin adds is listed where the plugin is common; a controller knows only the plugins that it has, and may have
+others: a word that is not here is no fault, unless it is a near miss of a core word or a core word in the wrong place.
 
 Arguments are written ``name:kind``, with ``!`` behind a required one. Kinds: ``text``, ``int``, ``bool``, ``unit`` (of time),
 ``any``. A call with a single value that has no name means its one required argument.
@@ -65,7 +66,7 @@ CONDITIONS = (
     "cleanup",
 )  # fmt: skip
 INPUT_FIELDS = ("message", "id", "ok", "submitter", "submitterParameter", "parameters")
-#: not inside steps, and why
+#: not inside steps, and why; neither is any of them, nor node, a value of an option, a trigger or a parameter
 BLOCKED_STEPS = {
     "stage": "stages belong into stages or parallel",
     "parallel": "the step parallel has to be the only one in its steps block",
@@ -73,7 +74,10 @@ BLOCKED_STEPS = {
     "pipeline": "the block pipeline belongs to the top of the file",
 }
 
-_DOCKER = "label:text args:text registryUrl:text registryCredentialsId:text customWorkspace:text reuseNode:bool"
+_DOCKER = (
+    "label:text args:text registryUrl:text registryCredentialsId:text customWorkspace:text reuseNode:bool "
+    "containerPerStageRoot:bool retries:int"
+)
 _KUBERNETES = (
     "cloud:text inheritFrom:text label:text yaml:text yamlFile:text yamlMergeStrategy:any defaultContainer:text "
     "namespace:text serviceAccount:text nodeSelector:text nodeUsageMode:any workingDir:text customWorkspace:text "
@@ -83,13 +87,16 @@ _KUBERNETES = (
     "retries:int agentContainer:text agentInjection:bool schedulerName:text"
 )
 AGENTS = _table(f"""
-    label: label:text! customWorkspace:text
-    node: label:text! customWorkspace:text
+    label: label:text! customWorkspace:text retries:int
+    node: label:text! customWorkspace:text retries:int
     docker: image:text! alwaysPull:bool {_DOCKER}
     dockerfile: filename:text dir:text additionalBuildArgs:text {_DOCKER}
     kubernetes: {_KUBERNETES}
     ecs
 """)
+
+#: agents of a plugin that gets new fields all the time
+GROWING_AGENTS = ("kubernetes",)
 
 #: of the whole pipeline only
 PIPELINE_OPTIONS = _table("""
@@ -100,7 +107,7 @@ PIPELINE_OPTIONS = _table("""
     disableRestartFromStage:
     durabilityHint: hint:any!
     newContainerPerStage:
-    overrideIndexTriggers: enableTriggers:bool!
+    overrideIndexTriggers: enableTriggers:bool
     parallelsAlwaysFailFast:
     preserveStashes: buildCount:int
     provisioningTimeout: time:int! unit:unit
@@ -133,7 +140,7 @@ STAGE_OPTIONS = _table("""
     timeout: time:int! unit:unit activity:bool
     retry: count:int! conditions:any
     timestamps:
-    ansiColor: colorMapName:text!
+    ansiColor: colorMapName:text
     cache
     catchError
     gitlabCommitStatus
@@ -164,8 +171,13 @@ PARAMETERS = _table(f"""
     string: {_PARAMETER} defaultValue:text trim:bool
     text: {_PARAMETER} defaultValue:text trim:bool
     booleanParam: {_PARAMETER} defaultValue:bool
-    choice: {_PARAMETER} choices:any!
+    choice: {_PARAMETER} choices:any
     file: {_PARAMETER}
+    stringParam: {_PARAMETER} defaultValue:text trim:bool
+    textParam: {_PARAMETER} defaultValue:text trim:bool
+    choiceParam: {_PARAMETER} choices:any
+    fileParam: {_PARAMETER}
+    runParam: {_PARAMETER} projectName:text filter:text
     password: {_PARAMETER} defaultValue:text defaultValueAsSecret:any
     run: {_PARAMETER} projectName:text filter:text
     credentials: {_PARAMETER} defaultValue:text credentialType:text required:bool
@@ -226,6 +238,8 @@ TOOLS = (
     "msbuild", "terraform", "sonarRunner", "allure", "python", "ruby", "xcode", "kubectl", "helm", "dotnetsdk", "customTool",
     "oc", "snyk", "jfrog", "scala", "nunit", "doxygen", "android", "flutter", "rust",
 )  # fmt: skip
+#: the tools of the plugins that nearly every controller has: what a near miss is measured against
+CORE_TOOLS = ("maven", "jdk", "gradle", "ant", "nodejs")
 #: conditions of when that hold others, and how many (0: one or more)
 NESTING = {"allOf": 0, "anyOf": 0, "not": 1}
 _CHANGE = (
@@ -239,7 +253,7 @@ WHEN = _table(f"""
     changelog: pattern:text! multiline:bool
     changeset: pattern:text! comparator:text glob:text caseSensitive:bool
     changeRequest: {_CHANGE}
-    environment: name:text! value:text! ignoreCase:bool
+    environment: name:text! value:text! ignoreCase:bool comparator:text
     equals: expected:any! actual:any!
     isRestartedRun:
     tag: pattern:text comparator:text
@@ -249,6 +263,8 @@ WHEN = _table(f"""
 WHEN_SINGLE = {"tag": "pattern"}
 WHEN_FLAGS = ("beforeAgent", "beforeInput", "beforeOptions")
 
+#: steps of plugins that get new arguments now and then
+GROWING_STEPS = ("cleanWs", "junit")
 #: the steps of the plugins that every controller with declarative pipelines has; others are never rejected by name
 STEPS = _table("""
     archiveArtifacts: artifacts:text! allowEmptyArchive:bool caseSensitive:bool defaultExcludes:bool excludes:text fingerprint:bool followSymlinks:bool onlyIfSuccessful:bool
@@ -261,7 +277,7 @@ STEPS = _table("""
     error: message:text!
     fileExists: file:text!
     isUnix:
-    junit: testResults:text! allowEmptyResults:bool checksName:text healthScaleFactor:any keepLongStdio:bool keepProperties:bool keepTestNames:bool skipMarkingBuildUnstable:bool skipOldReports:bool skipPublishingChecks:bool stdioRetention:text testDataPublishers:any
+    junit: testResults:text! allowEmptyResults:bool checksName:text healthScaleFactor:any keepLongStdio:bool keepProperties:bool keepTestNames:bool skipMarkingBuildUnstable:bool skipMarkingStageUnstable:bool skipOldReports:bool skipPublishingChecks:bool stdioRetention:text testDataPublishers:any
     milestone
     powershell: script:text! encoding:text label:text returnStatus:bool returnStdout:bool
     pwd: tmp:bool
@@ -283,3 +299,40 @@ STEPS = _table("""
     writeFile: file:text! text:text! encoding:text
     ws: dir:text!
 """)
+
+#: steps that can be nothing else, wherever they stand
+_ONLY_STEPS = (
+    "archiveArtifacts", "bat", "build", "checkout", "deleteDir", "dir", "echo", "error", "fileExists", "isUnix", "junit", "mail",
+    "powershell", "pwd", "pwsh", "readFile", "script", "sh", "sleep", "stash", "unstable", "unstash", "writeFile", "ws",
+)  # fmt: skip
+_ONLY_OPTIONS = (
+    *(name for name, signature in PIPELINE_OPTIONS.items() if signature), "retry", "timeout", "timestamps",
+)  # fmt: skip
+_ONLY_PARAMETERS = tuple(
+    name for name, signature in PARAMETERS.items() if signature and name not in ("credentials", "file", "run")
+)
+_ONLY_TRIGGERS = ("cron", "pollSCM", "upstream", "githubPush")
+
+
+def _elsewhere(**words: tuple[str, ...]) -> dict[str, str]:
+    """What each word is, where it can't stand."""
+    what = {
+        "steps": "is a step",
+        "options": "is an option: it belongs into the section options",
+        "parameters": "is a parameter: it belongs into the section parameters",
+        "triggers": "is a trigger: it belongs into the section triggers",
+        "conditions": "is a condition of post",
+        "agents": "is an agent: it belongs into the section agent",
+    }
+    return {word: what[kind] for kind, listed in words.items() for word in listed}
+
+
+#: by section: core words that stand in the wrong one
+MISPLACED = {
+    "agent": _elsewhere(steps=_ONLY_STEPS),
+    "option": _elsewhere(steps=_ONLY_STEPS, parameters=_ONLY_PARAMETERS, triggers=_ONLY_TRIGGERS),
+    "parameter": _elsewhere(steps=_ONLY_STEPS, options=_ONLY_OPTIONS, triggers=_ONLY_TRIGGERS),
+    "trigger": _elsewhere(steps=_ONLY_STEPS, options=_ONLY_OPTIONS, parameters=_ONLY_PARAMETERS),
+    "kind of tool": _elsewhere(steps=_ONLY_STEPS, options=_ONLY_OPTIONS, triggers=_ONLY_TRIGGERS),
+    "condition": _elsewhere(steps=_ONLY_STEPS, parameters=_ONLY_PARAMETERS, conditions=CONDITIONS),
+}

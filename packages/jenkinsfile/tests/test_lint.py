@@ -12,7 +12,8 @@ from pathlib import Path
 import jenkinsfile
 import pytest
 from jenkinsfile import __main__ as command
-from jenkinsfile import groovy, tokens
+from jenkinsfile import groovy, javaregex, tokens
+from jenkinsfile.declarative.words import near_miss
 
 FILES = Path(__file__).parent / "jenkinsfiles"
 VALID = sorted((FILES / "valid").glob("*.Jenkinsfile"))
@@ -49,6 +50,66 @@ def test_every_fault_of_an_invalid_pipeline_is_found_on_its_line_and_no_other(pa
         assert match, f"line {line}: {words!r} is not among {list(map(str, found))}"
         found.remove(match)
     assert found == []
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_only_words_of_plugins_are_noted(path):
+    notes = jenkinsfile.examine(jenkinsfile.read(path)).notes
+    named = {"words_of_plugins": 25, "arguments_of_newer_versions": 2}
+    assert len(notes) == named.get(path.stem, 0), list(map(str, notes))
+
+
+def test_a_note_is_printed_and_is_no_fault(capsys):
+    path = FILES / "valid" / "words_of_plugins.Jenkinsfile"
+    assert command.main([str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{path}:6:9: note: the option 'buildBlocker' is not known here" in printed
+    assert "did you mean" not in printed
+    assert printed.endswith(f"{path}: no faults\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("timestamp", "timestamps"),
+        ("timestmaps", "timestamps"),
+        ("TIMESTAMPS", "timestamps"),
+        ("time-stamps", "timestamps"),
+        ("timestamps2", None),
+        ("timestamped", None),
+        ("retries", None),
+        ("buildBlocker", None),
+    ],
+)
+def test_a_near_miss_is_one_slip_away(word, meant):
+    assert near_miss(word, ("timestamps", "retry", "buildBlockerProperty")) == meant
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right"),  # the verdicts are those of Java 17's java.util.regex.Pattern
+    [
+        (r"a{2}{3}", True),
+        (r"{2}a", True),
+        (r"[]a]", True),
+        (r"[a-z&&[^bc]]", True),
+        (r"\Q*[(\E(", False),
+        (r"\Q*[(\E", True),
+        (r"\E", False),
+        (r"a{,3}", False),
+        (r"{a}", False),
+        (r"(?P<a>b)", False),
+        (r"(?<a1>b)\k<a1>", True),
+        (r"(?<a_1>b)", False),
+        (r"a++?", False),
+        (r"a{2}*", False),
+        (r"\x4", False),
+        (r"\08", False),
+        (r"[[a]", False),
+        (r"a|+b", False),
+    ],
+)
+def test_a_regular_expression_is_judged_by_javas_rules(pattern, right):
+    assert (javaregex.fault(pattern) is None) == right
 
 
 def test_there_are_enough_of_both():

@@ -25,7 +25,7 @@ def statuses(done: runner.Run) -> dict[str, str]:
 
 
 def test_a_failure_ends_it_and_post_runs_in_jenkinss_order(tmp_path):
-    post = "post {\ncleanup { echo 'last' }\nsuccess { echo 'no' }\nunsuccessful { echo 'third' }\nfailure { echo 'second' }\nalways { echo 'first' }\n}"
+    post = "post {\ncleanup { echo 'last' }\nsuccess { echo 'no' }\nfailure { echo 'third' }\nunsuccessful { echo 'second' }\nalways { echo 'first' }\n}"
     done = runner.run(file(stage("a", "sh 'exit 7'") + stage("b", "sh 'touch b'"), after=post), tmp_path)
     assert done.result == "failure"
     assert statuses(done) == {"a": "failure", "b": "not reached"}

@@ -16,7 +16,7 @@ from jenkinsfile import groovy
 from jenkinsfile.declarative.findings import Finding, Report
 from jenkinsfile.declarative.script import check_script
 from jenkinsfile.errors import GroovySyntaxError
-from jenkinsfile.groovy import Call
+from jenkinsfile.groovy import Call, Node
 
 __all__ = ["Examined", "Finding", "check", "examine"]
 
@@ -28,10 +28,14 @@ class Examined:
     Attributes:
         findings: its faults in the order of its lines; none when it has none.
         pipeline: the call that makes its block ``pipeline``; None where there is none, or the source is not Groovy.
+        notes: words that are no fault, and that only a controller can judge: its plugins may define them.
+        outside: the statements around the block.
     """
 
     findings: tuple[Finding, ...]
     pipeline: Call | None
+    notes: tuple[Finding, ...] = ()
+    outside: tuple[Node, ...] = ()
 
 
 def examine(source: str) -> Examined:
@@ -40,9 +44,10 @@ def examine(source: str) -> Examined:
         script = groovy.parse(source)
     except GroovySyntaxError as error:
         return Examined((Finding(error.line, error.column, f"not Groovy: {error.message}"),), None)
-    report = Report()
+    report = Report(source=source)
     pipeline = check_script(report, script)
-    return Examined(tuple(sorted(set(report.findings))), pipeline)
+    outside = tuple(statement for statement in script.statements if statement is not pipeline)
+    return Examined(tuple(sorted(set(report.findings))), pipeline, tuple(sorted(set(report.notes))), outside)
 
 
 def check(source: str) -> list[Finding]:

@@ -6,7 +6,8 @@ from jenkinsfile import vocabulary
 from jenkinsfile.declarative.arguments import check_kind, check_values
 from jenkinsfile.declarative.blocks import body_of, name_of, named_call
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint
+from jenkinsfile.declarative.unknown import core, report_unknown
+from jenkinsfile.declarative.words import hint, near_miss
 from jenkinsfile.groovy import Call, text_of
 from jenkinsfile.vocabulary import Signature
 
@@ -28,26 +29,38 @@ def check_agent(report: Report, call: Call) -> None:
         return
     name = name_of(inner)
     if name not in vocabulary.AGENTS:
-        report.add(inner, f"there is no agent {name!r}{hint(name, tuple(vocabulary.AGENTS))}")
+        report_unknown(report, inner, "agent", name, core(vocabulary.AGENTS))
+        checked_form(report, inner)
         return
     check_agent_arguments(report, inner, vocabulary.AGENTS[name])
 
 
-def check_agent_arguments(report: Report, inner: Call, signature: Signature | None) -> None:
-    """The value or the block of one kind of agent; without a signature its plugin checks."""
+def checked_form(report: Report, inner: Call) -> dict[str, Call] | None:
+    """The lines of an agent's block by key; None where it has a value instead, or neither."""
     if len(inner.arguments) != 1:
         report.add(inner, f"the agent {inner.name} takes one value or a block, found {len(inner.arguments)}")
-        return
+        return None
     if not inner.block:
         check_values(report, inner.arguments)
-        if signature and signature.single:
-            check_kind(report, inner.arguments[0], f"agent {inner.name}", signature.kinds[signature.single])
-        return
-    keys = checked_keys(report, inner)
+        return None
+    return checked_keys(report, inner)
+
+
+def check_agent_arguments(report: Report, inner: Call, signature: Signature | None) -> None:
+    """The value or the block of one kind of agent; without a signature its plugin checks."""
+    keys = checked_form(report, inner)
     if signature is None:
         return
+    if keys is None:
+        if signature.single and len(inner.arguments) == 1 and not inner.block:
+            check_kind(report, inner.arguments[0], f"agent {inner.name}", signature.kinds[signature.single])
+        return
     for key, place in keys.items():
-        if key not in signature.kinds:
+        if key in signature.kinds:
+            continue
+        if inner.name in vocabulary.GROWING_AGENTS and not near_miss(key, signature.kinds):
+            report.note(place, f"the agent {inner.name} is not known to have {key!r}: its plugin may be newer")
+        else:
             report.add(place, f"the agent {inner.name} has no {key!r}{hint(key, tuple(signature.kinds))}")
     for required in signature.required:
         if required not in keys:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jenkinsfile import vocabulary
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint, in_words
+from jenkinsfile.declarative.words import hint, in_words, near_miss
 from jenkinsfile.groovy import Call, ListLiteral, Literal, MapLiteral, Node, text_of
 from jenkinsfile.vocabulary import Signature
 
@@ -20,7 +20,7 @@ def check_values(report: Report, arguments: Iterable[Node]) -> None:
             check_values(report, [inner for _, inner in value.entries])
         elif isinstance(value, Call) and value.name == "$" and value.block:
             report.add(value, "${...} can't be a value by itself: put it into double quotes")
-        elif isinstance(value, Literal) and type(value.value) is int and value.value > _LARGEST:
+        elif isinstance(value, Literal) and isinstance(value.value, int) and not -_LARGEST <= value.value <= _LARGEST:
             report.add(value, f"the number {value.value} is too large: the largest is {_LARGEST}")
 
 
@@ -67,6 +67,9 @@ def checked_names(
         if text in (None, "*", "$class"):
             return None
         given.add(text)
+        if text not in signature.kinds and name in vocabulary.GROWING_STEPS and not near_miss(text, signature.kinds):
+            report.note(key, f"{name} is not known to have the argument {text!r}: its plugin may be newer")
+            continue
         if text not in signature.kinds:
             report.add(key, f"{name} has no argument {text!r}{hint(text, tuple(signature.kinds))}")
             return None
@@ -78,8 +81,9 @@ def check_kind(report: Report, value: Node, what: str, wanted: str) -> None:
     """A literal of the wrong kind; what is only known in a run is not judged."""
     if isinstance(value, Literal) and value.value is not None:
         given = value.value
-        number, flag = type(given) in (int, float), isinstance(given, bool)
-        if wanted == "text" and (type(given) is int or flag):
+        number, flag = isinstance(given, int | float) and not isinstance(given, bool), isinstance(given, bool)
+        # Jenkins refuses an Integer and a Boolean where a text is wanted, and takes a Long
+        if wanted == "text" and ((type(given) is int and -(2**31) <= given < 2**31) or flag):
             report.add(value, f"{what} takes a string, found {in_words(value)}")
         elif wanted == "int" and not number:
             report.add(value, f"{what} takes a whole number, found {in_words(value)}")
@@ -97,9 +101,9 @@ def _lone_flag(signature: Signature) -> bool:
 
 
 def argument_values(call: Call) -> Iterable[Node]:
-    """The values of a call's arguments, with a name or without."""
+    """The values of a call's arguments, with a name or without, and those of a map, which Jenkins takes for named ones."""
     for argument in call.arguments:
-        if isinstance(argument, MapLiteral) and argument.named:
+        if isinstance(argument, MapLiteral):
             yield from (value for _, value in argument.entries)
         else:
             yield argument

@@ -35,7 +35,7 @@ def named_call(report: Report, statement: Node, wanted: str) -> Call | None:
     """The statement as a call by a fixed name; reported where it is something else."""
     if isinstance(statement, Call):
         if statement.object is not None and text_of(statement.object) != "this":
-            if isinstance(statement.object, Call) and statement.object.block and text_of(statement.method):
+            if is_chain(report, statement):
                 # agent { ... } steps { ... }: to Groovy that is a chain of calls
                 report.add(statement, f"{text_of(statement.method)} has to begin on a line of its own")
             else:
@@ -49,6 +49,14 @@ def named_call(report: Report, statement: Node, wanted: str) -> Call | None:
         return statement
     report.add(statement, f"expected {wanted}, found {in_words(statement)}")
     return None
+
+
+def is_chain(report: Report, call: Call) -> bool:
+    """Whether two commands stand on one line: ``beforeAgent true branch 'main'``, no dot between them."""
+    if not isinstance(call.object, Call) or not text_of(call.method):
+        return False
+    between = report.source[call.object.start : call.method.start].rstrip()
+    return not between.endswith(".") if report.source else call.object.block is not None
 
 
 def required_block(report: Report, call: Call) -> list[Node] | None:

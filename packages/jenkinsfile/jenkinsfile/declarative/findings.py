@@ -22,10 +22,21 @@ class Finding:
 
 @dataclass
 class Report:
-    """The faults found so far, in the order in which they were found."""
+    """The faults found so far, in the order in which they were found.
+
+    Attributes:
+        notes: what is no fault, and can't be judged without a controller.
+        source: the text that the nodes come from.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    source: str = ""
 
     def add(self, node: Node, message: str) -> None:
         """Note a fault at a node."""
         self.findings.append(Finding(node.line, node.column, message))
+
+    def note(self, node: Node, message: str) -> None:
+        """Note what only a controller can judge."""
+        self.notes.append(Finding(node.line, node.column, message))

@@ -56,14 +56,14 @@ def check_axis(report: Report, axis: Call, exclude: bool) -> str | None:
 
 def check_axis_values(report: Report, call: Call) -> None:
     """``values 'a', 'b'``."""
-    seen: set[object] = set()
+    seen: set[tuple[type, object]] = set()
     for value in call.arguments:
         if not isinstance(value, Literal):
             report.add(value, f"the values of an axis have to be plain, found {in_words(value)}")
-        elif value.value in seen:
-            report.add(value, f"the value {value.value!r} stands there twice")
+        elif (type(value.value), value.value) in seen:  # to Groovy 1 is not true
+            report.add(value, f"{in_words(value)} stands there twice")
         else:
-            seen.add(value.value)
+            seen.add((type(value.value), value.value))
 
 
 def check_excludes(report: Report, call: Call) -> None:

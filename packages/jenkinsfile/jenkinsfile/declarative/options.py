@@ -8,8 +8,8 @@ from jenkinsfile import vocabulary
 from jenkinsfile.declarative.arguments import argument_values, check_arguments, check_values
 from jenkinsfile.declarative.blocks import name_of, named_call, required_block
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint
-from jenkinsfile.groovy import Call, Closure
+from jenkinsfile.declarative.unknown import core, report_unknown
+from jenkinsfile.groovy import Call, Closure, text_of
 from jenkinsfile.vocabulary import Signature
 
 _PIPELINE_OPTIONS = vocabulary.STAGE_OPTIONS | vocabulary.PIPELINE_OPTIONS
@@ -36,10 +36,10 @@ def _check_options(report: Report, call: Call, known: Mapping[str, Signature | N
         seen.add(name)
         if name in vocabulary.OPTIONS_MISPLACED:
             report.add(option, f"{name} is not an option: {vocabulary.OPTIONS_MISPLACED[name]}")
-        elif name in vocabulary.PIPELINE_OPTIONS and name not in known:
+        elif name not in known and vocabulary.PIPELINE_OPTIONS.get(name):
             report.add(option, f"the option {name} is for the whole pipeline, not for a stage")
         elif name not in known:
-            report.add(option, f"there is no option {name!r}{hint(name, tuple(known))}")
+            report_unknown(report, option, "option", name, core(known))
         elif signature := known[name]:
             check_arguments(report, option, name, option.arguments, signature)
             check_retention(report, option)
@@ -72,7 +72,7 @@ def check_known(report: Report, call: Call, what: str, table: Mapping[str, Signa
     """A call whose name is in a table, with the arguments that stand there."""
     name = name_of(call)
     if name not in table:
-        report.add(call, f"there is no {what} {name!r}{hint(name, tuple(table))}")
+        report_unknown(report, call, what, name, core(table))
     elif signature := table[name]:
         check_arguments(report, call, name, call.arguments, signature)
 
@@ -89,9 +89,23 @@ def checked_entries(report: Report, call: Call, wanted: str) -> list[Call]:
         entry = named_call(report, statement, wanted)
         if entry is None:
             continue
-        if any(isinstance(node, Closure) for node in argument_values(entry)):
-            report.add(entry, f"{entry.name} in {call.name} can't have a block")
-        else:
+        if check_nested(report, entry, call.name or ""):
             check_values(report, entry.arguments)
             found.append(entry)
     return found
+
+
+def check_nested(report: Report, call: Call, section: str) -> bool:
+    """No block and no step of a pipeline in the arguments of an entry, nor in those of the calls in them; whether that is so."""
+    right = True
+    for value in argument_values(call):
+        if isinstance(value, Closure):
+            report.add(call, f"{text_of(call.method) or 'a call'} in {section} can't have a block")
+            right = False
+        elif isinstance(value, Call):
+            if value.name == "node" or value.name in vocabulary.BLOCKED_STEPS:
+                report.add(value, f"{value.name} can't be a value in {section}: it is a step of pipelines")
+                right = False
+            elif value.name != "$":
+                right = check_nested(report, value, section) and right
+    return right

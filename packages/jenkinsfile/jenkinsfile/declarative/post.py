@@ -5,7 +5,7 @@ from __future__ import annotations
 from jenkinsfile import vocabulary
 from jenkinsfile.declarative.blocks import named_call, required_block
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.steps import check_steps
+from jenkinsfile.declarative.steps import check_plain_steps
 from jenkinsfile.declarative.words import hint, in_words
 from jenkinsfile.groovy import Call
 
@@ -32,4 +32,4 @@ def check_post(report: Report, call: Call) -> None:
         elif name in seen:
             report.add(statement, f"the condition {name} stands a second time in post")
         seen.add(name)
-        check_steps(report, statement)
+        check_plain_steps(report, statement)

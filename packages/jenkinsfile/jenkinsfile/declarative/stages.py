@@ -46,7 +46,7 @@ def check_stages(report: Report, call: Call, within_parallel: bool) -> None:
         stage = check_stage(report, statement, within_parallel)
         if stage in seen:
             report.add(statement, f"a second stage is called {stage!r}, the first is in line {seen[stage]}")
-        elif stage:
+        elif stage is not None:
             seen[stage] = statement.line
 
 
@@ -62,8 +62,6 @@ def check_stage(report: Report, statement: Node, within_parallel: bool) -> str |
         report.add(statement, "the stage has no name: stage('name') { ... }")
     elif name is None:
         report.add(title, f"the name of a stage has to be a plain string, found {in_words(title)}")
-    elif not name.strip():
-        report.add(title, "the name of a stage can't be empty")
     if statement.block is None:
         report.add(statement, f"stage {name!r} has no block")
         return name
@@ -106,7 +104,7 @@ def check_matrix(report: Report, call: Call) -> None:
 def _of_a_stage(within_parallel: bool) -> Mapping[str, Check]:
     return {
         **DIRECTIVES,
-        "steps": check_steps,
+        "steps": partial(check_steps, within_parallel=within_parallel),
         "stages": partial(check_stages, within_parallel=within_parallel),
         "parallel": partial(check_stages, within_parallel=True),
         "matrix": check_matrix,

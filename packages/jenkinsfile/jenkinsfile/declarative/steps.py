@@ -4,32 +4,46 @@ from __future__ import annotations
 
 from jenkinsfile import vocabulary
 from jenkinsfile.declarative.arguments import check_arguments, check_values
-from jenkinsfile.declarative.blocks import name_of, named_call, required_block
+from jenkinsfile.declarative.blocks import body_of, name_of, named_call, required_block
 from jenkinsfile.declarative.findings import Report
 from jenkinsfile.declarative.words import in_words
 from jenkinsfile.groovy import Call, Closure, Literal, MapLiteral, Name, Node, text_of
 
 
-def check_steps(report: Report, call: Call) -> None:
-    """The steps of a stage, or of a condition of post."""
+def check_steps(report: Report, call: Call, within_parallel: bool = False) -> None:
+    """The steps of a stage, which can be the old step parallel alone."""
+    if len(body_of(call)) == 1:
+        only = body_of(call)[0]
+        if isinstance(only, Call) and only.name == "parallel":
+            check_branches(report, only, within_parallel)
+            return
+    check_plain_steps(report, call)
+
+
+def check_plain_steps(report: Report, call: Call) -> None:
+    """The steps of a condition of post, or of a stage without branches."""
     body = required_block(report, call)
     if body is None:
         return
     if not body:
         report.add(call, f"{call.name} is empty: it needs at least one step")
-    if len(body) == 1 and isinstance(body[0], Call) and body[0].name == "parallel":
-        check_branches(report, body[0])
-        return
     for statement in body:
         check_step(report, statement)
 
 
-def check_branches(report: Report, call: Call) -> None:
+def check_branches(report: Report, call: Call, within_parallel: bool) -> None:
     """The step ``parallel`` with branches by name, the way of before 2017."""
-    named = call.arguments[0] if call.arguments and isinstance(call.arguments[0], MapLiteral) else None
-    if named is None:
-        return
-    for key, value in named.entries:
+    named = call.arguments[0] if len(call.arguments) == 1 else None
+    entries = named.entries if isinstance(named, MapLiteral) and named.named else []
+    branches = [key for key, _ in entries if text_of(key) != "failFast"]
+    if not branches:
+        report.add(
+            call,
+            "the step parallel needs its branches here, by name: parallel(a: { ... }, b: { ... }); else use script",
+        )
+    if within_parallel and len(branches) > 1:
+        report.add(call, "parallel can't stand within another parallel or matrix")
+    for key, value in entries:
         if text_of(key) == "failFast":
             if not (isinstance(value, Literal) and isinstance(value.value, bool)):
                 report.add(key, "failFast takes true or false")

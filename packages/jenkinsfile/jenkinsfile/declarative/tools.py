@@ -6,7 +6,8 @@ from jenkinsfile import vocabulary
 from jenkinsfile.declarative.arguments import check_kind
 from jenkinsfile.declarative.blocks import name_of, named_call, required_block
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint, in_words
+from jenkinsfile.declarative.unknown import report_unknown
+from jenkinsfile.declarative.words import in_words
 from jenkinsfile.groovy import Call, Closure, ListLiteral, MapLiteral
 
 
@@ -26,7 +27,8 @@ def check_tools(report: Report, call: Call) -> None:
         elif isinstance(tool.arguments[0], Closure | MapLiteral | ListLiteral):
             report.add(tool, f"the version of {tool.name} has to be a string, found {in_words(tool.arguments[0])}")
         elif (name := name_of(tool)) not in vocabulary.TOOLS and "." not in name:
-            report.add(tool, f"there is no kind of tool {name!r}{hint(name, vocabulary.TOOLS)}")
+            report_unknown(report, tool, "kind of tool", name, vocabulary.CORE_TOOLS)
+            check_kind(report, tool.arguments[0], f"tool {tool.name}", "text")
         else:
             check_kind(report, tool.arguments[0], f"tool {tool.name}", "text")
 

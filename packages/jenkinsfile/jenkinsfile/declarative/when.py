@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jenkinsfile import vocabulary
+from jenkinsfile import javaregex, vocabulary
 from jenkinsfile.declarative.arguments import check_arguments, check_values
 from jenkinsfile.declarative.blocks import check_flag, name_of, named_call, required_block
 from jenkinsfile.declarative.findings import Report
-from jenkinsfile.declarative.words import hint
-from jenkinsfile.groovy import Call
+from jenkinsfile.declarative.unknown import report_unknown
+from jenkinsfile.groovy import Call, Literal, MapLiteral, text_of
 
 
 def check_when(report: Report, call: Call) -> None:
@@ -34,7 +34,7 @@ def check_condition(report: Report, call: Call) -> None:
     name = name_of(call)
     known = ("expression", *vocabulary.NESTING, *vocabulary.WHEN)
     if name not in known:
-        report.add(call, f"when has no condition {name!r}{hint(name, known)}")
+        report_unknown(report, call, "condition", name, known, where="when has")
     elif name == "expression":
         if call.block is None:
             report.add(call, "expression needs a block: expression { ... }")
@@ -45,6 +45,7 @@ def check_condition(report: Report, call: Call) -> None:
     elif signature := vocabulary.WHEN[name]:
         check_values(report, call.arguments)
         check_arguments(report, call, name, call.arguments, signature, single=vocabulary.WHEN_SINGLE.get(name))
+        check_pattern(report, call, name)
 
 
 def check_nested(report: Report, call: Call, count: int) -> None:
@@ -60,3 +61,17 @@ def check_nested(report: Report, call: Call, count: int) -> None:
         inner = named_call(report, statement, "a condition")
         if inner is not None:
             check_condition(report, inner)
+
+
+def check_pattern(report: Report, call: Call, name: str) -> None:
+    """A fixed regular expression, of changelog or of comparator REGEXP, has to be one by Java's rules."""
+    first = call.arguments[0] if call.arguments else None
+    named = {text_of(key): value for key, value in first.entries} if isinstance(first, MapLiteral) else {}
+    comparator = text_of(named.get("comparator"))
+    pattern = named.get("pattern") if named else first
+    if name != "changelog" and (comparator or "").upper() != "REGEXP":
+        return
+    if isinstance(pattern, Literal) and isinstance(pattern.value, str):
+        fault = javaregex.fault(pattern.value)
+        if fault:
+            report.add(pattern, f"the pattern of {name} is not a valid regular expression: {fault}")

@@ -21,6 +21,7 @@ from jenkinsfile.groovy.nodes import (
 )
 from jenkinsfile.groovy.typenames import PRIMITIVES, read_type
 from jenkinsfile.groovy.values import read_closure, read_name, read_primary
+from jenkinsfile.tokens import Long
 
 #: from loosest to tightest; each level associates to the left
 _LEVELS = (
@@ -99,7 +100,13 @@ def read_unary(cursor: Cursor) -> Node:
     """``-a``, ``!a``, ``(int) a``, ``a ** b``, or what binds tighter."""
     begin = cursor.token
     if cursor.take_op("+", "-", "!", "~", "++", "--"):
-        return Unary(*cursor.span(begin), begin.text, read_unary(cursor))
+        operand = read_unary(cursor)
+        number = operand.value if isinstance(operand, Literal) else None
+        if begin.text in ("+", "-") and isinstance(number, int | float) and not isinstance(number, bool):
+            # to Groovy -1 is a constant
+            signed = -number if begin.text == "-" else number
+            return Literal(*cursor.span(begin), Long(signed) if isinstance(number, Long) else signed)
+        return Unary(*cursor.span(begin), begin.text, operand)
     if cast_follows(cursor):
         cursor.take()
         text = read_type(cursor)

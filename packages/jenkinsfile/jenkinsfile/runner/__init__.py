@@ -1,12 +1,10 @@
 """Runs the stages of a declarative pipeline on this machine: real processes, real exit codes, Jenkins's order of things.
 
-For trying a pipeline before it is pushed. What it knows: ``sh`` and the other steps in ``steps.STEPS``; environment, parameters
-and their defaults; ``when``; ``timeout`` and ``retry``; stages in stages, parallel stages, ``failFast``; ``post``. What only a
-controller has (agents, input, script blocks, matrices, credentials) is refused before anything runs; what would only keep
-results (``junit``, ``archiveArtifacts``, ``stash``) is noted and left out.
+For trying a pipeline before it is pushed. It does what Jenkins does, or refuses with a PipelineError before anything runs: the
+README lists both. What is only noted, such as mail, stands in ``Run.left_out``.
 
-The modules from the smallest piece to the largest: ``results``, ``scope``, ``processes`` (with ``guard``), ``values``,
-``conditions``, ``steps``, ``plan``, ``job``.
+The modules from the smallest piece to the largest: ``results``, ``scope``, ``processes`` (with ``guard``), ``patterns``, ``known``,
+``values``, ``conditions``, ``environment``, ``parameters``, ``reports``, ``steps``, ``post``, ``plan``, ``job``.
 """
 
 from jenkinsfile.runner.job import run

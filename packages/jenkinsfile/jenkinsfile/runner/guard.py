@@ -35,7 +35,8 @@ def main(argv: list[str]) -> int:
             if ready:  # only ever end of file: nobody writes here
                 break
             pause = min(2 * pause, _POLL_SECONDS)
-        return child.poll() or 0
+        code = child.poll() or 0
+        return code if code >= 0 else 128 - code  # as a shell says it
     finally:
         _stop(child)
         _kill_detached()
