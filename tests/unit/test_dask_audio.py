@@ -11,12 +11,11 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import NOTEBOOKS
-from processes import assert_gone, new_mark, until
+from dask_cluster import by_hand
 
 from companion import DatasetError, SettingError, WorkspaceError
 from companion.book import chapter
 from companion.datasets import audio
-from companion.processes.server import answers, free_port
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
@@ -165,27 +164,8 @@ def test_librosa_notices_wrong_features(right, wrong, seen_in, tmp_path):
 @pytest.fixture
 def cluster(tmp_path):
     """A `dask scheduler` and two `dask worker`s as separate processes on loopback; yields the scheduler's address."""
-    mark = new_mark()
-    env = {**os.environ, **mark, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    address = f"tcp://127.0.0.1:{free_port()}"
-    host, _, port = address.removeprefix("tcp://").partition(":")
-
-    def start(*arguments) -> subprocess.Popen:
-        log = (tmp_path / f"{arguments[0]}.log").open("ab")
-        command = [sys.executable, "-m", "dask", *arguments]
-        return subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log)
-
-    running = [start("scheduler", "--host", host, "--port", port, "--no-dashboard")]
-    try:
-        assert until(lambda: answers(address, 0)), (tmp_path / "scheduler.log").read_text()
-        options = ["--nworkers", "2", "--nthreads", "1", "--memory-limit", "500MiB", "--host", host, "--no-dashboard"]
-        running.append(start("worker", address, *options))
+    with by_hand(tmp_path) as address:
         yield address
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(120)
-        assert_gone(mark)
 
 
 @pytest.mark.slow
