@@ -258,7 +258,6 @@ FIRST_EDITION = frozenset(
     {
         "boto3_autoscaling",
         "cloudformation_autoscaling",
-        "dask_audio",
         "docker_model",
         "docker_nlp",
         "encryption_access_control",
@@ -274,7 +273,6 @@ FIRST_EDITION = frozenset(
         "sklearn_fraud",
         "spark_recommendations",
         "sql_partitioning",
-        "start_here",
         "tflite_images",
         "tflite_smart_home",
     }

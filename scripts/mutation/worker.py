@@ -76,6 +76,9 @@ class Setup:
         sys.modules[_MODULE] = self.module
         for source in cells:
             exec(source, vars(self.module))  # noqa: S102  (the project's own cells)
+        if cloudpickle := sys.modules.get("cloudpickle"):
+            # a worker elsewhere gets the functions of these cells whole, as it gets those of a kernel
+            cloudpickle.register_pickle_by_value(self.module)
 
     def grade(self, answer: Answer) -> Verdict:
         """Run an answer and its tests in a namespace of their own."""
