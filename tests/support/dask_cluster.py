@@ -14,12 +14,20 @@ from companion.processes.server import answers, free_port
 
 @contextmanager
 def by_hand(
-    folder: Path, *, scheme: str = "tcp", workers: int = 2, scheduler: tuple = (), worker: tuple = (), **more: str
+    folder: Path,
+    *,
+    scheme: str = "tcp",
+    workers: int = 2,
+    memory: str = "500MiB",
+    scheduler: tuple = (),
+    worker: tuple = (),
+    **more: str,
 ) -> Iterator[str]:
     """Yields the scheduler's address; at the end all of it is gone.
 
     Args:
         folder: where the processes run and log.
+        memory: the limit of each worker.
         scheduler, worker: further options of the two commands.
         more: further variables of their environment.
     """
@@ -37,7 +45,7 @@ def by_hand(
     running = [start("scheduler", *listens, "--port", str(port), "--no-dashboard", *scheduler)]
     try:
         assert until(lambda: answers(address, 0)), (folder / "scheduler.log").read_text()
-        options = ["--nworkers", str(workers), "--nthreads", "1", "--memory-limit", "500MiB", "--no-dashboard"]
+        options = ["--nworkers", str(workers), "--nthreads", "1", "--memory-limit", memory, "--no-dashboard"]
         running.append(start("worker", address, *listens, *options, *worker))
         yield address
     finally:

@@ -98,7 +98,8 @@ def worker_seconds(
 ) -> pd.DataFrame:
     """Where the time of the workers went: one row for each number of workers, means over the rounds, in seconds times workers.
 
-    Columns: ``paid`` (workers times wall), ``computing`` (of all tasks), ``waiting`` (the rest: no task to compute); and as shares
+    Columns: ``paid`` (workers times wall), ``computing`` (of all tasks, by the clock: also while the processor works for somebody
+    else), ``waiting`` (the rest: no task to compute); and as shares
     ``longer``, by how much the computing takes longer than the plain loop over the same files, and ``idle``, waiting over paid.
 
     Args:
@@ -139,11 +140,11 @@ def speed(table: pd.DataFrame, account: pd.DataFrame) -> Figure:
         table: from ``measure.speedup_table``.
         account: from :func:`worker_seconds`.
     """
-    fig, (ax, ax2) = draw.figure(9, 3.6, columns=2)
+    fig, (ax, ax2) = draw.figure(10, 3.6, columns=2)
     draw.speedup(ax, table)
     most = account.index[-1]
     best = table.loc[most]
-    ax.set_title(f"{most} workers: {best['speed-up']:.2f} times the loop ({best['low']:.2f} to {best['high']:.2f})")
+    ax.set_title(f"{most} workers: {best['speed-up']:.2f} x the loop ({best['low']:.2f} to {best['high']:.2f})")
     places = np.arange(len(account))
     ax2.bar(places, account["computing"], color=draw.BLUE, label="computing")
     ax2.bar(places, account["waiting"], bottom=account["computing"], color=draw.ORANGE, label="waiting")
