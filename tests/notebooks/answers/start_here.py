@@ -197,3 +197,10 @@ WRONG = {
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "start_here-3": {
+        "- return int(n[np.argmax(speedup - price * n)]) / + return n[np.argmax(speedup - price * n)]": "NumPy's whole number in place of Python's: the statement asks for a whole number",
+    },
+}
