@@ -201,7 +201,8 @@ def require(client: Client, folder: Path | None = None) -> None:
 
 def _require_python(client: Client) -> None:
     # asked without sending a function: another Python may not survive one
-    hosts: dict[str, Any] = client.get_versions()["workers"]
+    versions: Any = client.get_versions()
+    hosts: dict[str, Any] = versions["workers"]
     own = [str(number) for number in sys.version_info[:2]]
     others = [worker for worker, said in hosts.items() if said["host"]["python"].split(".")[:2] != own]
     _complain(others, len(hosts), f"run another Python than {'.'.join(own)}, which functions can't be sent to.")
