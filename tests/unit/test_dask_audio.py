@@ -307,7 +307,7 @@ def test_what_is_said_of_data_larger_than_memory_is_true_of_a_readers_cluster(me
     starts = ("threadpool_limits", "def power_spectrogram(", "def spectrogram_of(", "memory_limit=", "on_disk >= data")
     limits, *defined, spread, judged = cells_with(*starts)
     cells = {"audio": audio, "dask_engine": dask_engine, "lab": lab, "wait": wait, "time": time, "same": np.allclose}
-    cells["paths"] = 75 * sorted(map(str, tmp_path.glob("*.wav")))
+    cells["paths"] = 90 * sorted(map(str, tmp_path.glob("*.wav")))
     exec(limits.splitlines()[0], cells)  # noqa: S102  (the project's own cells, here and below)
     with by_hand(tmp_path, memory=memory) as address:
         live(address)

@@ -75,8 +75,6 @@ def inside(stream: Stream, memory: pd.DataFrame, limit: float) -> Figure:
         memory: bytes by time, one column, as of ``MemorySampler.to_pandas(align=True)``.
         limit: of all workers together, bytes; 0 where there is none.
     """
-    import pandas as pd
-
     done = spans(stream)
     names = sorted({worker for _, worker, _, _ in done})
     began, ended = done[0][2], max(end for *_, end in done)
@@ -88,7 +86,8 @@ def inside(stream: Stream, memory: pd.DataFrame, limit: float) -> Figure:
     ax.set(xlabel="seconds", yticks=range(len(names)), yticklabels=labels)
     ax.set_title(f"{len(names)} workers compute {busy:.0%} of the time")
     used = memory.to_numpy() / 2**20
-    ax2.plot(memory.index / pd.Timedelta("1s"), used, color=draw.ORANGE)
+    seconds = memory.index.to_numpy().astype("timedelta64[ns]").astype(float) / 1e9
+    ax2.plot(seconds, used, color=draw.ORANGE)
     allowed = f", of {limit / 2**20:,.0f} allowed" if limit else ""
     ax2.set(xlabel="seconds", ylabel="MiB, all workers", ylim=(0, None))
     ax2.set_title(f"At most {np.nanmax(used):,.0f} MiB{allowed}")
