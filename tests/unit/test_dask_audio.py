@@ -290,6 +290,23 @@ def cells_with(*starts: str) -> list[str]:
     return [next(source for source in code if start in source) for start in starts]
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_bits_are_asked_for_only_where_the_same_arithmetic_is_at_work(alike):
+    """On workers with another BLAS, processor or number of threads the last digits may differ, and no more than they."""
+
+    class Client:
+        def run(self, function) -> dict:
+            return {"one": function(), "two": function() if alike else ("another NumPy", [])}
+
+    (source,) = cells_with("def arithmetic(")
+    serial = np.linspace(0, 1, 600 * 28, dtype=np.float32).reshape(600, 28)
+    cells = {"np": np, "client": Client(), "serial": serial, "parallel": serial.copy()}
+    exec(source, cells)  # noqa: S102
+    assert cells["alike"] is alike and cells["same"](serial, serial)
+    assert cells["same"](serial + np.float32(1e-6), serial) is (not alike)
+    assert not cells["same"](serial + np.float32(1e-2), serial)
+
+
 @pytest.fixture
 def live(monkeypatch, no_live_engines, scratch):
     """Sets the reader's variable."""
