@@ -256,7 +256,6 @@ BOOK = (
 #: written before the style guide of CONTRIBUTING.md: what it asks of later notebooks is advice for these
 FIRST_EDITION = frozenset(
     {
-        "dask_audio",
         "docker_model",
         "docker_nlp",
         "encryption_access_control",
@@ -269,7 +268,6 @@ FIRST_EDITION = frozenset(
         "sklearn_fraud",
         "spark_recommendations",
         "sql_partitioning",
-        "start_here",
         "tflite_images",
         "tflite_smart_home",
     }

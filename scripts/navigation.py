@@ -1,5 +1,5 @@
-"""Write what follows from the book's list (companion/book.py): navigation and facts cells in every notebook, and the
-contents tables of the start page and the README.
+"""Write what follows from the book's list (companion/book.py): navigation and facts cells in every notebook, the
+contents tables of the start page and the README, and the start page's map.
 
 usage: python scripts/navigation.py [--check]      --check writes nothing, names what is out of date, exits with 1
 """
@@ -21,6 +21,15 @@ NOTEBOOKS = ROOT / "notebooks"
 TAG = "generated"
 START = BOOK[0]
 MARKS = ("<!-- contents: written by scripts/navigation.py -->", "<!-- end of contents -->")
+MAP_MARKS = ("<!-- map: written by scripts/navigation.py -->", "<!-- end of map -->")
+#: where the units stand on the way from growth to a service: (letter, what is done there, beginnings of the units' names)
+STAGES = (
+    ("P", "process", ("01", "02")),
+    ("L", "learn", ("03", "06", "07")),
+    ("S", "ship", ("04", "11")),
+    ("A", "scale", ("05", "10")),
+    ("W", "watch and keep", ("08", "09", "12")),
+)
 
 
 def link(source: Chapter, target: Chapter) -> str:
@@ -66,9 +75,46 @@ def contents_table(prefix: str) -> str:
     return "\n".join(rows)
 
 
-def between_marks(text: str, content: str, where: str) -> str:
+def book_map(chapters: tuple[Chapter, ...] = BOOK) -> str:
+    """The book as a Mermaid picture with its sentence: what grows, what answers it, with which engine, and which cases there are."""
+    found = {letter: [c for c in chapters if c.unit[:2] in units] for letter, _, units in STAGES}
+    cases = {letter: [c.title.partition(":")[0] for c in there if is_case(c)] for letter, there in found.items()}
+
+    def engines(letter: str) -> str:
+        each = [name for c in found[letter] if not is_case(c) for name in c.engine_label.split(", ")]
+        return ", ".join(dict.fromkeys(each))
+
+    nodes = [f'    {letter}["{what}: {engines(letter)}"]' for letter, what, _ in STAGES]
+    nodes += [
+        f'    {letter} -.-> C{letter}["case studies: {", ".join(names)}"]' for letter, names in cases.items() if names
+    ]
+    picture = [
+        "```mermaid",
+        "flowchart LR",
+        '    D["more data"] --> P',
+        '    C["more computation"] --> P',
+        '    U["more users"] --> S',
+        "    P --> L --> S --> A --> W",
+        *nodes,
+        "```",
+    ]
+    named = [name for names in cases.values() for name in names]
+    told = (
+        "data and computation call for parallel processing, which feeds learning; models are shipped, then scaled, watched and "
+        "kept in order as users come"
+    )
+    last = f"; case studies try the practices on known problems ({', '.join(named)})" if named else ""
+    return "\n".join([*picture, f"*The map: {told}{last}.*"])
+
+
+def is_case(chapter: Chapter) -> bool:
+    """Whether a notebook is a case study."""
+    return chapter.name.startswith("case_")
+
+
+def between_marks(text: str, content: str, where: str, marks: tuple[str, str] = MARKS) -> str:
     """``text`` with what stands between the two marks replaced; ValueError without the marks."""
-    start, end = MARKS
+    start, end = marks
     if text.count(start) != 1 or text.count(end) != 1:
         raise ValueError(f"{where} must hold once each: {start} and {end}")
     return re.sub(
@@ -89,6 +135,8 @@ def write_cells(notebook: NotebookNode, chapter: Chapter) -> None:
         for entry in notebook.cells:
             if MARKS[0] in entry.source:
                 entry.source = between_marks(entry.source, contents_table("../"), chapter.file)
+            if MAP_MARKS[0] in entry.source:
+                entry.source = between_marks(entry.source, book_map(), chapter.file, MAP_MARKS)
 
 
 def render() -> dict[Path, str]:

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 TOO_LONG = "too long"
-_MODULE = "exercise_under_test"
+#: Dask sends functions whole when it sees __main__ in a name, as it does those of a kernel
+_MODULE = "exercise_under_test__main__"
 _POLL_SECONDS = 0.01
 _MOST_MEMORY = 4 * 2**30
 
@@ -76,6 +77,9 @@ class Setup:
         sys.modules[_MODULE] = self.module
         for source in cells:
             exec(source, vars(self.module))  # noqa: S102  (the project's own cells)
+        if cloudpickle := sys.modules.get("cloudpickle"):
+            # a worker elsewhere gets the functions of these cells whole, as it gets those of a kernel
+            cloudpickle.register_pickle_by_value(self.module)
 
     def grade(self, answer: Answer) -> Verdict:
         """Run an answer and its tests in a namespace of their own."""

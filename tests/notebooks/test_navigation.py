@@ -37,6 +37,23 @@ def test_the_tables_hold_every_notebook():
     assert all(f"](x/{entry.file})" in table for entry in BOOK[1:])
 
 
+def test_the_map_promises_what_is_in_the_book():
+    """Every unit's engines and every case study, and nothing else: what leaves the book leaves the map."""
+    stages = [unit for _, _, units in navigation.STAGES for unit in units]
+    assert sorted(stages) == sorted(unit[:2] for unit in UNITS if unit != BOOK[0].unit), "each unit at one place"
+    page = navigation.render()[navigation.NOTEBOOKS / BOOK[0].file]
+    drawn = navigation.book_map()
+    assert all(line in page for line in drawn.replace('"', '\\"').splitlines()), "the start page shows it"
+    cases = [entry for entry in BOOK if entry.name.startswith("case_")]
+    for entry in BOOK[1:]:
+        for word in [entry.title.partition(":")[0]] if entry in cases else entry.engine_label.split(", "):
+            assert word in drawn, entry.name
+    for case in cases:
+        without = navigation.book_map(tuple(entry for entry in BOOK if entry is not case))
+        assert case.title.partition(":")[0] not in without
+    assert "case studies" not in navigation.book_map(tuple(entry for entry in BOOK if entry not in cases))
+
+
 def test_missing_marks_are_said():
     with pytest.raises(ValueError, match=r"README\.md must hold once each"):
         navigation.between_marks("no marks here", "table", "README.md")

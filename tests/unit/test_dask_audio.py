@@ -1,22 +1,30 @@
 """The recordings, and the notebook on a cluster that was started by hand."""
 
+import heapq
 import json
 import os
 import subprocess
 import sys
+import time
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 from conftest import NOTEBOOKS
-from processes import assert_gone, new_mark, until
+from dask_cluster import by_hand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from processes import until
 
-from companion import DatasetError, SettingError, WorkspaceError
+from companion import DatasetError, EngineUnavailable, SettingError, WorkspaceError, measure
 from companion.book import chapter
 from companion.datasets import audio
-from companion.processes.server import answers, free_port
+from companion.engines import dask as dask_engine
+from companion.labs.distributed import recordings as lab
+from companion.measure import Timing
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
@@ -162,30 +170,193 @@ def test_librosa_notices_wrong_features(right, wrong, seen_in, tmp_path):
     assert seen_in <= {name for name, difference in worst.items() if difference > 2e-3}
 
 
+@pytest.fixture(scope="module")
+def references() -> dict:
+    """The book's own solutions by their names."""
+    defined = {"np": np}
+    for cell in nbformat.read(NOTEBOOKS / chapter("dask_audio").file, as_version=4).cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            exec(cell.source, defined)  # noqa: S102  (the project's own cells)
+    return defined
+
+
+WORKERS = st.sampled_from(["w1", "w2", "w3", "w12"])
+
+
+@given(st.dictionaries(st.integers(), st.lists(WORKERS, unique=True)), st.sets(WORKERS))
+def test_lost_is_what_nobody_alive_holds(references, who_has, dead):
+    alive = {holder for holders in who_has.values() for holder in holders} - dead
+    kept = {key for key, holders in who_has.items() if alive.intersection(holders)}
+    assert references["lost"](who_has, dead) == set(who_has) - kept
+
+
+SPEEDS = st.lists(st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0]), min_size=1, max_size=4)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 24), st.sampled_from([0.25, 0.5, 1.0, 2.0]), st.sampled_from([0.0, 0.125, 0.5, 3.0]), SPEEDS)
+def test_no_other_number_of_partitions_is_done_earlier(references, items, seconds, overhead, speeds):
+    """Worked out as events in order of time, in exact fractions."""
+
+    def done(p: int) -> Fraction:
+        sizes = [items // p + (part < items % p) for part in range(p)]
+        events = [(Fraction(0), number) for number in range(len(speeds))]
+        for size in sizes:
+            free, number = heapq.heappop(events)
+            took = (Fraction(overhead) + size * Fraction(seconds)) / Fraction(speeds[number])
+            heapq.heappush(events, (free + took, number))
+        return max(events)[0]
+
+    times = [done(p) for p in range(1, items + 1)]
+    assert references["best_partitions"](items, seconds, overhead, speeds) == times.index(min(times)) + 1
+
+
+@pytest.mark.slow
+def test_robust_says_what_each_call_did(references, scratch, no_live_engines):
+    def act(name):
+        kind, value = outcomes[name]
+        if kind == "raise":
+            raise value
+        return value
+
+    values = st.one_of(st.none(), st.text(max_size=3), st.booleans(), st.builds(ValueError, st.text(max_size=3)))
+    raised = st.sampled_from([KeyError("k"), RuntimeError(), OSError(2, "gone"), ValueError("bad")])
+    acts = st.one_of(st.tuples(st.just("return"), values), st.tuples(st.just("raise"), raised))
+    outcomes: dict = {}
+    with dask_engine.connect(n_workers=2) as client:
+
+        @settings(deadline=None, max_examples=25, database=None)
+        @given(st.dictionaries(st.one_of(st.integers(), st.text(max_size=3)), acts, max_size=6))
+        def holds(given_outcomes):
+            outcomes.clear()
+            outcomes.update(given_outcomes)
+            good, bad = references["robust"](client, act, list(outcomes))
+            assert list(good) == [name for name, (kind, _) in outcomes.items() if kind == "return"]
+            assert {name: repr(value) for name, value in good.items()} == {
+                name: repr(value) for name, (kind, value) in outcomes.items() if kind == "return"
+            }
+            assert list(bad.items()) == [(name, str(e)) for name, (kind, e) in outcomes.items() if kind == "raise"]
+
+        holds()
+
+
+def task(key: str, worker: str, start: float, stop: float) -> dict:
+    moved = {"action": "transfer", "start": start - 1, "stop": start}
+    return {"key": key, "worker": worker, "startstops": (moved, {"action": "compute", "start": start, "stop": stop})}
+
+
+def test_the_account_tells_computing_from_waiting():
+    """Planted: a loop of 2 s; one worker computes 2.5 s in 3 s, two compute 3 s in 2 s each; what warmed up does not count."""
+    stream = [
+        *(task(f"1-{turn}-{part}", "a", 10 * turn, 10 * turn + 1.25) for turn in range(3) for part in range(2)),
+        *(task(f"2-{turn}-{part}", "ab"[part], 50 + turn, 50 + turn + 1.5) for turn in range(3) for part in range(2)),
+        task("warm", "a", 0, 99),
+    ]
+    runs = {n: [["warm"], *([f"{n}-{turn}-0", f"{n}-{turn}-1"] for turn in range(3))] for n in (1, 2)}
+    cluster = {1: Timing((3.0,) * 3), 2: Timing((2.0,) * 3)}
+    account = lab.worker_seconds(Timing((2.0,) * 3), cluster, runs, stream)
+    assert account.loc[1].tolist() == pytest.approx([3.0, 2.5, 0.5, 0.25, 1 / 6])
+    assert account.loc[2].tolist() == pytest.approx([4.0, 3.0, 1.0, 0.5, 0.25])
+    with pytest.raises(DatasetError, match="2 tasks of the runs on 2 workers are not in the task stream"):
+        lab.worker_seconds(Timing((2.0,) * 3), cluster, runs, [t for t in stream if "2-2" not in t["key"]])
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (1, 2, 4), (1, 2, 4, 8, 16)])
+def test_the_picture_of_the_speed_says_what_its_numbers_say(counts):
+    """Its titles on one, three and five points."""
+    plain = Timing((2.0, 2.1, 1.9))
+    cluster = {n: Timing((2.4 / n, 2.5 / n, 2.3 / n)) for n in counts}
+    runs = {n: [[f"{n}-{turn}"] for turn in range(3)] for n in counts}
+    stream = [task(f"{n}-{turn}", "a", 0, 2.2) for n in counts for turn in range(3)]
+    account = lab.worker_seconds(plain, cluster, runs, stream)
+    table = measure.speedup_table(plain, cluster)
+    left, right = (ax.get_title(loc="left") for ax in lab.speed(table, account).axes)
+    most = counts[-1]
+    assert left.startswith(f"{most} workers: {table.loc[most, 'speed-up']:.2f} x the loop")
+    assert right == f"{most} workers: +10% computing, 8% waiting"
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """A `dask scheduler` and two `dask worker`s as separate processes on loopback; yields the scheduler's address."""
-    mark = new_mark()
-    env = {**os.environ, **mark, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    address = f"tcp://127.0.0.1:{free_port()}"
-    host, _, port = address.removeprefix("tcp://").partition(":")
-
-    def start(*arguments) -> subprocess.Popen:
-        log = (tmp_path / f"{arguments[0]}.log").open("ab")
-        command = [sys.executable, "-m", "dask", *arguments]
-        return subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log)
-
-    running = [start("scheduler", "--host", host, "--port", port, "--no-dashboard")]
-    try:
-        assert until(lambda: answers(address, 0)), (tmp_path / "scheduler.log").read_text()
-        options = ["--nworkers", "2", "--nthreads", "1", "--memory-limit", "500MiB", "--host", host, "--no-dashboard"]
-        running.append(start("worker", address, *options))
+    with by_hand(tmp_path) as address:
         yield address
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(120)
-        assert_gone(mark)
+
+
+def cells_with(*starts: str) -> list[str]:
+    """The notebook's own cells that hold these texts, in the texts' order."""
+    cells = nbformat.read(NOTEBOOKS / chapter("dask_audio").file, as_version=4).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code" and "nbgrader" not in cell.metadata]
+    return [next(source for source in code if start in source) for start in starts]
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_bits_are_asked_for_only_where_the_same_arithmetic_is_at_work(alike):
+    """On workers with another BLAS, processor or number of threads the last digits may differ, and no more than they."""
+
+    class Client:
+        def run(self, function) -> dict:
+            return {"one": function(), "two": function() if alike else ("another NumPy", [])}
+
+    (source,) = cells_with("def arithmetic(")
+    serial = np.linspace(0, 1, 600 * 28, dtype=np.float32).reshape(600, 28)
+    cells = {"np": np, "client": Client(), "serial": serial, "parallel": serial.copy()}
+    exec(source, cells)  # noqa: S102
+    assert cells["alike"] is alike and cells["same"](serial, serial)
+    assert cells["same"](serial + np.float32(1e-6), serial) is (not alike)
+    assert not cells["same"](serial + np.float32(1e-2), serial)
+
+
+@pytest.fixture
+def live(monkeypatch, no_live_engines, scratch):
+    """Sets the reader's variable."""
+    return lambda address: monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", address)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("memory", "says"), [("500MiB", "finished in less memory than the data take"), ("3GiB", "this cluster had room")]
+)
+def test_what_is_said_of_data_larger_than_memory_is_true_of_a_readers_cluster(memory, says, live, tmp_path, capsys):
+    from distributed import wait
+
+    audio.write_corpus(tmp_path, clips=4)
+    starts = ("threadpool_limits", "def power_spectrogram(", "def spectrogram_of(", "memory_limit=", "on_disk >= data")
+    limits, *defined, spread, judged = cells_with(*starts)
+    cells = {"audio": audio, "dask_engine": dask_engine, "lab": lab, "wait": wait, "time": time, "same": np.allclose}
+    cells["paths"] = 90 * sorted(map(str, tmp_path.glob("*.wav")))
+    exec(limits.splitlines()[0], cells)  # noqa: S102  (the project's own cells, here and below)
+    with by_hand(tmp_path, memory=memory) as address:
+        live(address)
+        for source in (*defined, spread, judged):
+            exec(source, cells)  # noqa: S102
+    assert says in capsys.readouterr().out
+    if memory == "500MiB":
+        with pytest.raises(AssertionError):
+            exec(judged, {**cells, "on_disk": 0})  # noqa: S102
+
+
+@pytest.mark.slow
+def test_a_readers_own_worker_is_restarted_and_not_killed(live, cluster, tmp_path):
+    from distributed import Client
+
+    (source,) = cells_with("def lose(")
+    live(cluster)
+    with dask_engine.connect() as client:
+        cells = {"client": client}
+        exec(source, cells)  # noqa: S102
+        cells["die"] = lambda: (tmp_path / "killed").touch()
+        before = client.run(os.getpid)
+        victim = min(before)
+        with Client(cluster, set_as_default=False), pytest.raises(EngineUnavailable, match="other client"):
+            cells["lose"](victim)
+        assert client.run(os.getpid) == before
+        assert until(lambda: not client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.clients) > 2))
+        cells["lose"](victim)
+        client.wait_for_workers(2)
+        after = client.run(os.getpid)
+        assert before[victim] not in after.values() and len(set(after.values()) & set(before.values())) == 1
+        assert not (tmp_path / "killed").exists()
 
 
 @pytest.mark.slow

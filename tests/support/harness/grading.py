@@ -58,8 +58,9 @@ class GradingProcess:
         self._replies, outgoing = os.pipe()
         with log.open("ab") as said:
             self.process = subprocess.Popen(
-                # -P: the program's own folder is no part of what a notebook can import
-                [sys.executable, "-P", str(PROGRAM), f"exercise_{name}", str(incoming), str(outgoing)],
+                # -P: the program's own folder is no part of what a notebook can import; __main__ in the module's name: Dask sends
+                # functions whole when it sees that, as it does those of a kernel
+                [sys.executable, "-P", str(PROGRAM), f"exercise_{name}__main__", str(incoming), str(outgoing)],
                 cwd=folder,
                 env={**os.environ, **env},
                 pass_fds=(incoming, outgoing),
