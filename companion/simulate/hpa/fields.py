@@ -171,7 +171,7 @@ def _advice(name: str, shape: Mapping[str, Any], everywhere: Shape) -> str:
     begins = [known for known in here if min(len(known), len(name)) > 3 and known[: len(name)] == name.lower()]
     if near := begins or get_close_matches(name.lower(), here, 1, 0.7):
         return f"; did you mean {here[near[0]]}?"
-    places = {}
+    places: dict[str, list[str]] = {}
     for path in paths(everywhere):
         if path.startswith("spec."):
             places.setdefault(path.rpartition(".")[2].lower(), []).append(path)
