@@ -1,8 +1,14 @@
 """The manifests in k8s/: valid for every supported release, and a clear line for each fault."""
 
+import contextlib
 import copy
 import importlib.util
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -10,6 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from processes import until
 
 from companion import checkout
 from companion.configs import manifests
@@ -48,6 +55,46 @@ def test_what_every_workload_must_have(name):
     } <= kinds
     deployment = manifests.find(objects, "Deployment", "cpu-burner")
     assert "replicas" not in deployment["spec"], "an apply would fight the autoscaler"
+
+
+@pytest.mark.parametrize("name", ["load", "overlays/laptop", "overlays/cluster"])
+def test_no_pod_gets_the_variables_of_the_services(name):
+    """SPARK_MASTER_PORT=tcp://... ends Spark's master; what else would be misread is not waited for."""
+    pods = [o["spec"]["template"]["spec"] for o in manifests.render(name) if "template" in o.get("spec", {})]
+    assert pods and all(pod["enableServiceLinks"] is False for pod in pods)
+
+
+@pytest.mark.parametrize("name", ["load", "overlays/laptop", "dask", "spark"])
+def test_every_image_is_public_or_built_here(name):
+    for o in manifests.render(name):
+        for container in o.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            owner, _, image = container["image"].partition(":")[0].rpartition("/")
+            assert owner in ("", "apache") or (
+                owner == "companion" and (checkout.folder("docker") / image / "Dockerfile").is_file()
+            ), container["image"]
+
+
+@pytest.mark.parametrize("name", ["overlays/laptop", "overlays/cluster"])
+def test_a_busy_pod_is_given_time(name):
+    """One slow answer takes no pod out, and a pod is out long before it is started again."""
+    (app,) = manifests.find(manifests.render(name), "Deployment", "cpu-burner")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    ready, alive = app["readinessProbe"], app["livenessProbe"]
+    assert ready["failureThreshold"] >= 3 and ready["timeoutSeconds"] >= 3
+    assert (
+        3 * ready["failureThreshold"] * ready["periodSeconds"] < 2 * alive["failureThreshold"] * alive["periodSeconds"]
+    )
+    assert app["startupProbe"]["httpGet"]["path"] == ready["httpGet"]["path"], "it waits for the model"
+
+
+def test_the_driver_has_an_address_that_others_resolve():
+    (connect,) = manifests.find(manifests.render("spark"), "Deployment", "spark-connect")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert "spark.driver.host=$(POD_IP)" in connect["command"]
+    (entry,) = (e for e in connect["env"] if e["name"] == "POD_IP")
+    assert entry["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
 
 
 def test_the_overlays_differ_where_they_should():
@@ -573,3 +620,40 @@ def test_the_service_boots_works_and_drains(monkeypatch):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
+    """A real process. What was asked is answered; a connection that waits for nothing does not hold it up."""
+    port = free_port()
+    settings = {
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "BOOT_SECONDS": "0",
+        "DRAIN_SECONDS": "0.2",
+        "WORK_MILLISECONDS": "700",
+    }
+    service = checkout.folder("k8s") / "base" / "service.py"
+    process = subprocess.Popen([sys.executable, service], env={**os.environ, **settings})
+    try:
+
+        def connected() -> socket.socket | None:
+            with contextlib.suppress(OSError):
+                return socket.create_connection(("127.0.0.1", port), timeout=60)
+            return None
+
+        found = []
+        assert until(lambda: found.append(connected()) or found[-1] is not None)
+        with found[-1] as idle, socket.create_connection(("127.0.0.1", port), timeout=60) as asking:
+            idle.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1000).startswith(b"HTTP/1.1 200") and process.poll() is None
+            asking.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"alive" in idle.recv(1000) or b"alive" in idle.recv(1000)
+            process.send_signal(signal.SIGTERM)
+            assert until(lambda: process.poll() is not None), "it waits for a client that wants nothing"
+            assert process.returncode == 0
+            answer = b"".join(iter(lambda: asking.recv(1000), b""))
+            assert answer.startswith(b"HTTP/1.1 200") and b"Connection: close" in answer, answer
+    finally:
+        process.kill()
+        process.wait()
