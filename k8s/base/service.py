@@ -4,6 +4,7 @@
 ``/healthz`` says that the process lives.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -91,10 +92,8 @@ class Server(ThreadingHTTPServer):
     def server_close(self) -> None:
         """What was asked is answered; where nothing was, the connection ends. Then the threads are waited for."""
         for connection in list(self.connections):
-            try:
+            with contextlib.suppress(OSError):  # it has gone by itself
                 connection.shutdown(socket.SHUT_RD)
-            except OSError:  # it has gone by itself
-                pass
         super().server_close()
 
 
