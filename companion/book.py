@@ -264,7 +264,6 @@ FIRST_EDITION = frozenset(
         "encryption_access_control",
         "flask_service",
         "jenkins_pipeline",
-        "kubernetes_hpa",
         "multiprocessing_images",
         "multiprocessing_text",
         "prometheus_metrics",

@@ -360,3 +360,11 @@ WRONG = {
         ("YAML, no dictionary", 'def design():\n    return "minReplicas: 5"\n', "gives a dictionary"),
     ],
 }
+
+_WINDOW = '- return {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 900}}} / + return {"behavior": {"scaleDown": {"stabilizationWindowSeconds": %d}}}'
+EQUIVALENT = {
+    "kubernetes_hpa-3": {
+        _WINDOW % 899: "a second more or less is no other design: any window that spans the lulls is right",
+        _WINDOW % 901: "a second more or less is no other design: any window that spans the lulls is right",
+    },
+}
