@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,7 +73,8 @@ def panel(axes: Sequence[Axes], runs: Mapping[str, traffic.Run], seconds: float,
     """
     colours = dict(zip(runs, (draw.ORANGE, draw.GREEN, draw.BLUE, draw.PINK), strict=False))
     for name, run in runs.items():
-        hours, style = run.time / 3600, {"color": colours[name], "linewidth": 1.2}
+        hours = run.time / 3600
+        style: dict[str, Any] = {"color": colours[name], "linewidth": 1.2}
         paid, broken = traffic.cost(run, price), traffic.slo_minutes(run, seconds)
         axes[0].plot(hours, run.capacity, label=f"{name}: {paid:.2f} $, {broken:.1f} min broken", **style)
         axes[1].plot(hours, 1000 * np.clip(traffic.latency(run), 0, 20), **style)

@@ -352,11 +352,6 @@ WRONG = {
             'def design():\n    target = {"type": "AverageValue", "averageValue": 15}\n    return {"metrics": [{"type": "External", "external": {"metric": {"name": "rps"}, "target": target}}]}\n',
             "are pods gone",
         ),
-        (
-            "the British spelling",
-            'def design():\n    return {"behaviour": {"scaleDown": {"stabilizationWindowSeconds": 900}}}\n',
-            "did you mean behavior",
-        ),
         ("YAML, no dictionary", 'def design():\n    return "minReplicas: 5"\n', "gives a dictionary"),
     ],
 }
