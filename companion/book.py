@@ -260,7 +260,6 @@ FIRST_EDITION = frozenset(
         "docker_nlp",
         "encryption_access_control",
         "flask_service",
-        "kubernetes_hpa",
         "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",

@@ -4,9 +4,12 @@
 ``/healthz`` says that the process lives.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,11 +25,15 @@ one_at_a_time = threading.Lock()
 
 
 def work() -> None:
-    """Use ``WORK_SECONDS`` of this thread's processor time, one request after the other."""
+    """Use ``WORK_SECONDS`` of this thread's processor time, one request after the other.
+
+    As a model in native code does, it lets go of the interpreter meanwhile: a probe is answered between two slices of
+    processor time, however many requests wait.
+    """
     with one_at_a_time:
         end = time.thread_time() + WORK_SECONDS
         while time.thread_time() < end:
-            pass
+            hashlib.pbkdf2_hmac("sha256", b"work", b"salt", 500)
 
 
 def ready() -> bool:
@@ -35,6 +42,8 @@ def ready() -> bool:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # a connection that nobody uses is not kept for ever
+    timeout = 75
 
     def do_GET(self) -> None:
         if self.path == "/work" and time.monotonic() >= READY_AT:
@@ -52,6 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        if draining.is_set():
+            self.send_header("Connection", "close")  # the client takes its next request elsewhere
         self.end_headers()
         self.wfile.write(content)
 
@@ -59,9 +70,35 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Knows its connections, so that it can end though a client keeps one open: an ingress or a mesh always does."""
+
+    daemon_threads = False
+    # a burst waits here, instead of being turned away
+    request_queue_size = 128
+
+    def __init__(self, *arguments) -> None:
+        self.connections: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request, client_address) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """What was asked is answered; where nothing was, the connection ends. Then the threads are waited for."""
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):  # it has gone by itself
+                connection.shutdown(socket.SHUT_RD)
+        super().server_close()
+
+
 def main() -> None:
-    server = ThreadingHTTPServer((os.environ.get("HOST", ""), PORT), Handler)
-    server.daemon_threads = False
+    server = Server((os.environ.get("HOST", ""), PORT), Handler)
 
     def stop(*_) -> None:
         # first out of the service's endpoints, then no new connections, then end

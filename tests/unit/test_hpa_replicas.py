@@ -150,6 +150,16 @@ def test_a_missing_pod_counts_as_the_target_when_that_is_more():
     assert propose(high, samples, Turn(3, pods, settings=OLD)).replicas == 2
 
 
+def test_in_1_20_a_silent_pod_counts_as_nothing_where_the_others_are_exactly_at_the_target():
+    """``else``, where it says ``else if usageRatio > 1.0`` now: of a plain metric only."""
+    plain = Metric("Pods", "requests_per_second", "AverageValue", 10_000)
+    samples = {f"p{i}": PodMetric(10_000) for i in range(4)}
+    old, new = (propose(plain, samples, Turn(5, fleet(5), settings=s)).replicas for s in (OLD, NEW))
+    assert (old, new) == (4, 5)
+    at_target = {f"p{i}": PodMetric(300) for i in range(4)}  # 60 %: a utilisation never did it
+    assert propose(CPU, at_target, Turn(5, fleet(5), settings=OLD)).replicas == 5
+
+
 def test_an_own_tolerance_each_way():
     samples = {pod.name: PodMetric(330) for pod in fleet(10)}  # 66 %, ratio 1.1
     keep, move = Tolerance(0.0, 0.2), Tolerance(0.2, 0.0)

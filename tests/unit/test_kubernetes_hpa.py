@@ -1,9 +1,12 @@
 """The controller in the loop, the engine, and the notebook's calls to a cluster against a stand-in of the API server."""
 
+import functools
 import json
+import math
 import re
 import threading
 import uuid
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +14,8 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from companion import EngineUnavailable, book
 from companion.configs import manifests
@@ -18,6 +23,7 @@ from companion.engines import kubernetes
 from companion.errors import SettingError
 from companion.processes.server import free_port
 from companion.simulate import hpa, traffic
+from companion.simulate.hpa.behaviour import up_limit
 
 # The controller in the loop
 
@@ -83,6 +89,72 @@ def test_the_table_tells_what_an_event_would():
     _, controller = replayed(np.full(60, 200.0))
     events = [event for event in controller.table()["event"] if event]
     assert events[0] == "New size: 5; reason: cpu resource utilization (percentage of request) above target"
+
+
+def test_pods_that_fail_readiness_while_they_are_overrun_hold_orders_back_for_five_minutes():
+    """In their first 300 seconds; old ones are believed. Ready again, one window of the metric has to pass."""
+    patient, strict = (replayed(np.full(120, 400.0), unready_above=share)[1] for share in (None, 0.95))
+    first, blind = ([now for now, before, d in c.log if d.replicas > before][:4] for c in (patient, strict))
+    assert np.diff(first).max() <= 105 and np.diff(blind).min() >= 285
+    assert (
+        replayed(np.full(60, 60.0), unready_above=0.95)[0].capacity.tolist()
+        == replayed(np.full(60, 60.0))[0].capacity.tolist()
+    )
+
+
+# The references of the exercises, held to their statements
+
+
+@functools.cache
+def reference(grade_id: str):
+    """The book's own answer, in the namespace of the exercises' set-up."""
+    notebook = nbformat.read(book.folder() / "05-auto-scaling/kubernetes_hpa.ipynb", as_version=4)
+    (cell,) = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id]
+    space = {"math": math, "hpa": hpa}
+    exec(cell.source, space)  # noqa: S102  (the project's own cell)
+    return space[re.search(r"def (\w+)", cell.source)[1]]
+
+
+@given(
+    st.lists(st.integers(0, 2000), min_size=1, max_size=30),
+    st.integers(50, 2000),
+    st.integers(10, 150),
+    st.integers(1, 60),
+)
+@example([330] * 10, 500, 60, 10)
+@example([270] * 10, 500, 60, 10)
+def test_the_first_reference_is_the_controller(usage, request, target, current):
+    desired = reference("kubernetes_hpa-1")
+    pods = [hpa.Pod(f"p{i}", requests={"app": {"cpu": request}}) for i in range(len(usage))]
+    samples = {f"p{i}": hpa.PodMetric(used) for i, used in enumerate(usage)}
+    metric = hpa.Metric("Resource", "cpu", "Utilization", target)
+    assert desired(usage, request, target, current) == hpa.propose(metric, samples, hpa.Turn(current, pods)).replicas
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(1, 9)), max_size=6),
+    st.lists(
+        st.tuples(st.sampled_from(["Pods", "Percent"]), st.integers(1, 300), st.integers(1, 120)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 50),
+)
+def test_the_second_reference_is_exact_and_the_controller_at_most_one_more(added, policies, least):
+    """The controller multiplies floats: 10 % more than 100 are 111 to it, of which 110 are allowed."""
+    most_allowed = reference("kubernetes_hpa-2")
+    current, now = least + sum(more for _, more in added), 100
+    given_policies = [{"type": kind, "value": value, "periodSeconds": period} for kind, value, period in policies]
+    starts = [current - sum(more for at, more in added if now - at < period) for _, _, period in policies]
+    exact = [
+        start + (value if kind == "Pods" else math.ceil(Fraction(start * value, 100)))
+        for start, (kind, value, _) in zip(starts, policies, strict=True)
+    ]
+    found = most_allowed(current, added, given_policies, now)
+    assert found == max(current, *exact)
+    rules = hpa.Rules(0, tuple(hpa.Policy(*policy) for policy in policies))
+    history = hpa.History(ups=tuple(hpa.ScaleEvent(at, more) for at, more in added))
+    assert up_limit(hpa.Turn(current, now=now), history, rules) - found in (0, 1)
 
 
 # The engine

@@ -1,13 +1,22 @@
 """The manifests in k8s/: valid for every supported release, and a clear line for each fault."""
 
+import contextlib
 import copy
 import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
+from processes import until
 
 from companion import checkout
 from companion.configs import manifests
@@ -46,6 +55,46 @@ def test_what_every_workload_must_have(name):
     } <= kinds
     deployment = manifests.find(objects, "Deployment", "cpu-burner")
     assert "replicas" not in deployment["spec"], "an apply would fight the autoscaler"
+
+
+@pytest.mark.parametrize("name", ["load", "overlays/laptop", "overlays/cluster"])
+def test_no_pod_gets_the_variables_of_the_services(name):
+    """SPARK_MASTER_PORT=tcp://... ends Spark's master; what else would be misread is not waited for."""
+    pods = [o["spec"]["template"]["spec"] for o in manifests.render(name) if "template" in o.get("spec", {})]
+    assert pods and all(pod["enableServiceLinks"] is False for pod in pods)
+
+
+@pytest.mark.parametrize("name", ["load", "overlays/laptop", "dask", "spark"])
+def test_every_image_is_public_or_built_here(name):
+    for o in manifests.render(name):
+        for container in o.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            owner, _, image = container["image"].partition(":")[0].rpartition("/")
+            assert owner in ("", "apache") or (
+                owner == "companion" and (checkout.folder("docker") / image / "Dockerfile").is_file()
+            ), container["image"]
+
+
+@pytest.mark.parametrize("name", ["overlays/laptop", "overlays/cluster"])
+def test_a_busy_pod_is_given_time(name):
+    """One slow answer takes no pod out, and a pod is out long before it is started again."""
+    (app,) = manifests.find(manifests.render(name), "Deployment", "cpu-burner")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    ready, alive = app["readinessProbe"], app["livenessProbe"]
+    assert ready["failureThreshold"] >= 3 and ready["timeoutSeconds"] >= 3
+    assert (
+        3 * ready["failureThreshold"] * ready["periodSeconds"] < 2 * alive["failureThreshold"] * alive["periodSeconds"]
+    )
+    assert app["startupProbe"]["httpGet"]["path"] == ready["httpGet"]["path"], "it waits for the model"
+
+
+def test_the_driver_has_an_address_that_others_resolve():
+    (connect,) = manifests.find(manifests.render("spark"), "Deployment", "spark-connect")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert "spark.driver.host=$(POD_IP)" in connect["command"]
+    (entry,) = (e for e in connect["env"] if e["name"] == "POD_IP")
+    assert entry["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
 
 
 def test_the_overlays_differ_where_they_should():
@@ -164,7 +213,8 @@ def at(manifest, path, value):
         ),
         ("spec.metrics[0].resource", None, "is missing; type Resource needs it"),
         ("spec.metrics[0].resource.name", None, "is missing"),
-        ("spec.metrics[0].resource.target.type", "Value", "'Value' is unknown; it is one of Utilization, AverageValue"),
+        ("spec.metrics[0].resource.target.type", "Share", "'Share' is unknown; it is one of Utilization, AverageValue"),
+        ("spec.metrics[0].resource.target.type", None, "is missing; it is one of Utilization, AverageValue, Value"),
         ("spec.metrics[0].resource.target.averageUtilization", 0, "must be at least 1, not 0"),
         ("spec.metrics[0].resource.target.averageUtilization", None, "is missing"),
         ("spec.behavior.scaleUp.policies", [], "is empty; leave it out for the default"),
@@ -184,6 +234,132 @@ def test_a_bad_autoscaler_is_one_line_with_the_path(path, value, message):
     assert text.startswith(f"HorizontalPodAutoscaler cpu-burner: {path}: ") and message in text and "\n" not in text
 
 
+def test_v1_is_called_what_it_is():
+    manifest = at(scaler_manifest(), "apiVersion", "autoscaling/v1")
+    with pytest.raises(
+        SettingError, match=r"apiVersion: autoscaling/v1 is the older form of the same object, and is served"
+    ):
+        hpa.read(manifest)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "advice"),
+    [
+        ("spec.behaviour", {}, "did you mean behavior?"),
+        ("spec.minreplicas", 2, "did you mean minReplicas?"),
+        ("spec.targetCPUUtilizationPercentage", 50, "it is of autoscaling/v1; here it is averageUtilization"),
+        (
+            "spec.stabilizationWindowSeconds",
+            5,
+            "here; did you mean spec.behavior.scaleUp.stabilizationWindowSeconds or",
+        ),
+        ("spec.scaleTargetRef.namespace", "x", "; here is room for apiVersion, kind, name"),
+        ("spec.behavior.scaledown", {}, "did you mean scaleDown?"),
+        ("spec.behavior.scaleDown.stabilisationWindowSeconds", 5, "did you mean stabilizationWindowSeconds?"),
+        ("spec.behavior.scaleDown.policies[1].period", 5, "did you mean periodSeconds?"),
+        ("spec.metrics[0].resources", {}, "did you mean resource?"),
+        ("spec.metrics[0].resource.targetAverageUtilization", 50, "it is of autoscaling/v2beta1; here it is target."),
+        ("spec.metrics[0].resource.target.averageUtilisation", 50, "did you mean averageUtilization?"),
+        ("metadata.label", {}, "did you mean labels?"),
+        ("specs", {}, "did you mean spec?"),
+    ],
+)
+def test_a_field_that_is_not_there_is_named_with_what_was_meant(path, value, advice):
+    with pytest.raises(SettingError) as caught:
+        hpa.read(at(scaler_manifest(), path, value))
+    text = str(caught.value)
+    assert text.startswith(f"HorizontalPodAutoscaler cpu-burner: {path}: is unknown") and advice in text, text
+    assert "\n" not in text
+
+
+def test_what_a_server_has_written_is_known():
+    """A manifest as ``kubectl get -o yaml`` gives it: status, managed fields, annotations of any name."""
+    manifest = scaler_manifest()
+    manifest["metadata"] |= {"uid": "1", "resourceVersion": "2", "creationTimestamp": None, "generation": 3}
+    manifest["metadata"]["managedFields"] = [{"fieldsV1": {"f:spec": {}}}]
+    manifest["metadata"]["annotations"] = {"behaviour": "ours"}
+    manifest["status"] = {"currentReplicas": 1, "desiredReplicas": 1, "currentMetrics": [{"type": "Resource"}]}
+    selector = {
+        "matchLabels": {"behaviour": "x"},
+        "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}],
+    }
+    metric = {"metric": {"name": "rps", "selector": selector}, "target": {"type": "AverageValue", "averageValue": 5}}
+    manifest["spec"]["metrics"].append({"type": "Pods", "pods": metric})
+    assert len(hpa.read(manifest).metrics) == 2
+
+
+def test_the_known_fields_are_those_of_the_published_schema():
+    """No field that a server takes is refused, and none is taken that no server has."""
+    import kubernetes_validate
+
+    from companion.simulate.hpa import fields
+
+    (package,) = kubernetes_validate.__path__
+    for release in ("1.30", manifests.RELEASES[-1]):
+        folder = Path(package) / "kubernetes-json-schema" / f"v{release}.0-local"
+        definitions = json.loads((folder / "_definitions.json").read_text())["$defs"]
+
+        def paths(schema, path="", definitions=definitions):
+            schema = schema.get("items", schema)
+            schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+            for name, below in (schema.get("properties") or {}).items():
+                yield f"{path}.{name}".lstrip(".")
+                if name != "status":
+                    yield from paths(below, f"{path}.{name}".lstrip("."))
+
+        served = set(paths(definitions["io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"]))
+        served = {path for path in served if path.count(".") < 2 or not path.startswith("metadata.")}
+        ours = set(fields.paths(fields.AUTOSCALER))
+        assert served - ours == set(), release
+        younger = {f"spec.behavior.scale{way}.tolerance" for way in ("Up", "Down")}  # from 1.33 on
+        assert ours - served <= (younger if release == "1.30" else set()), release
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({"type": "Value", "averageUtilization": 70}, ("Utilization", 70)),
+        ({"type": "Utilization", "averageValue": "2"}, ("AverageValue", 2000)),
+        ({"type": "AverageValue", "averageUtilization": 70, "averageValue": None}, ("Utilization", 70)),
+    ],
+)
+def test_the_value_that_is_there_decides_not_the_written_type(target, expected):
+    """The API server takes any of its three types beside any value, and the controller reads the value."""
+    scaler = hpa.read(at(scaler_manifest(), "spec.metrics[0].resource.target", target))
+    assert (scaler.metrics[0].target_type, scaler.metrics[0].target) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "message"),
+    [
+        ("resource", {"averageUtilization": 70, "averageValue": "2"}, "averageValue: stands beside averageUtilization"),
+        ("external", {"value": "3", "averageValue": "2"}, "averageValue: stands beside value"),
+        ("external", {}, "averageValue: is missing"),
+        ("pods", {"value": "3"}, "averageValue: is missing"),
+        ("object", {"averageValue": "3", "type": "Value"}, "value: is missing"),
+        ("object", {"value": "3", "type": "Utilization"}, "type: 'Utilization' is unknown"),
+        ("resource", {"averageUtilization": 70, "value": "-3"}, "value: must be positive, not -3"),
+    ],
+)
+def test_a_target_that_the_server_or_the_controller_refuses(kind, target, message):
+    manifest = scaler_manifest()
+    source = {"name": "cpu"} if kind == "resource" else {"metric": {"name": "rps"}}
+    if kind == "object":
+        source["describedObject"] = {"kind": "Service", "name": "web"}
+    target = {"type": "AverageValue", **target}
+    manifest["spec"]["metrics"] = [{"type": kind.capitalize(), kind: {**source, "target": target}}]
+    with pytest.raises(SettingError, match=rf"spec\.metrics\[0\]\.{kind}\.target\.{message}"):
+        hpa.read(manifest)
+
+
+def test_an_object_metric_says_of_what():
+    manifest = scaler_manifest()
+    source = {"metric": {"name": "hits"}, "target": {"type": "Value", "value": 5}}
+    manifest["spec"]["metrics"] = [{"type": "Object", "object": source}]
+    with pytest.raises(SettingError, match=r"object\.describedObject\.kind: is missing"):
+        hpa.read(manifest)
+
+
 def test_a_metric_that_says_two_things():
     manifest = at(scaler_manifest(), "spec.metrics[0].pods", {"metric": {"name": "rps"}})
     with pytest.raises(SettingError, match=r"spec\.metrics\[0\]\.pods: stands beside type Resource"):
@@ -199,11 +375,156 @@ def test_a_metric_that_says_two_things():
 )
 def test_a_target_without_requests(path, where):
     loaded = objects()
-    at(manifests.find(loaded, "Deployment"), path, None)
+    deployment = manifests.find(loaded, "Deployment")
+    if path.endswith("cpu"):  # a limit alone would be the request
+        at(deployment, path.replace("requests", "limits"), None)
+    at(deployment, path, None)
     with pytest.raises(
         SettingError, match=rf"Deployment cpu-burner: spec\.template\.spec\.containers\[0\]\.{where}: is missing"
     ):
         hpa.read(loaded)
+
+
+# What is requested, with the API server's defaults
+
+
+def pod_of(loaded: list) -> dict:
+    return manifests.find(loaded, "Deployment")["spec"]["template"]["spec"]
+
+
+def with_pod(**changes) -> list:
+    """The base with fields of the pod's spec replaced; ``resources_of_app`` are those of its container."""
+    loaded = copy.deepcopy(objects())
+    app = pod_of(loaded)["containers"][0]
+    app["resources"] = changes.pop("resources_of_app", app["resources"])
+    pod_of(loaded).update(changes)
+    return loaded
+
+
+def sidecar(**changes) -> dict:
+    return {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always", **changes}
+
+
+def test_a_limit_without_a_request_is_requested():
+    loaded = with_pod(resources_of_app={"limits": {"cpu": "250m", "memory": "1Gi"}, "requests": {"memory": "64Mi"}})
+    scaler = hpa.read(loaded)
+    assert hpa.requests_of(loaded, scaler)["app"] == {"cpu": 250, "memory": 64 * 2**20 * 1000}
+    assert hpa.limits_of(loaded, scaler)["app"]["cpu"] == 250
+
+
+def test_a_sidecar_counts_and_an_init_container_does_not():
+    first = {"name": "migrate", "image": "migrate:1", "resources": {"requests": {"cpu": "2"}}}
+    loaded = with_pod(initContainers=[first, sidecar(resources={"requests": {"cpu": "100m"}})])
+    manifests.check(loaded, ["1.36"])
+    scaler = hpa.read(loaded)
+    requests = hpa.requests_of(loaded, scaler)
+    assert {name: given["cpu"] for name, given in requests.items()} == {"app": 500, "proxy": 100}
+    pods = [hpa.Pod("p", requests=requests)]
+    assert hpa.propose(scaler.metrics[0], {"p": hpa.PodMetric(300)}, hpa.Turn(1, pods)).utilization == 50
+
+
+def test_a_sidecar_without_a_request_is_a_fault():
+    loaded = with_pod(initContainers=[sidecar()])
+    with pytest.raises(SettingError, match=r"spec\.initContainers\[0\]\.resources\.requests\.cpu: is missing"):
+        hpa.read(loaded)
+
+
+def test_a_metric_of_one_container_may_be_a_sidecars():
+    loaded = with_pod(initContainers=[sidecar(resources={"limits": {"cpu": "100m"}})])
+    target = {"type": "Utilization", "averageUtilization": 60}
+    metric = {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "proxy", "target": target}}
+    spec = manifests.find(loaded, "HorizontalPodAutoscaler")["spec"]
+    spec["metrics"] = [metric]
+    assert hpa.read(loaded).metrics[0].container == "proxy"
+    metric["containerResource"]["container"] = "gone"
+    with pytest.raises(SettingError, match=r"Deployment cpu-burner: has no container named 'gone'"):
+        hpa.read(loaded)
+
+
+@pytest.mark.parametrize(
+    ("app", "pod", "cpu"),
+    [
+        (None, {"requests": {"cpu": "1"}}, 1000),
+        (None, {"limits": {"cpu": "2"}}, 2000),
+        ({"requests": {"cpu": "300m"}}, {"limits": {"cpu": "2"}}, 300),
+        ({"requests": {"cpu": "300m"}}, {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}, 1000),
+        ({"requests": {"cpu": "300m"}}, {"requests": {"memory": "1Gi"}}, 300),
+    ],
+)
+def test_what_a_pod_requests_as_a_whole(app, pod, cpu):
+    """KEP-2837: it stands for the sum of the containers; what it leaves out is theirs, or its limit."""
+    loaded = with_pod(resources_of_app=app, resources=pod)
+    scaler = hpa.read(loaded)
+    requests = hpa.requests_of(loaded, scaler)
+    pods = [hpa.Pod("p", requests=requests)]
+    found = hpa.propose(scaler.metrics[0], {"p": hpa.PodMetric(cpu // 2)}, hpa.Turn(1, pods))
+    assert found.utilization == 50 and requests[""]["cpu"] == cpu
+
+
+def test_a_whole_pod_without_the_resource():
+    loaded = with_pod(resources_of_app=None, resources={"requests": {"memory": "1Gi"}})
+    with pytest.raises(SettingError, match=r"spec\.template\.spec\.resources\.requests\.cpu: is missing"):
+        hpa.read(loaded)
+    pods = [hpa.Pod("p", requests={"app": {}, "": {"memory": 1}})]
+    metric = hpa.Metric("Resource", "cpu", "Utilization", 60)
+    with pytest.raises(hpa.MetricError, match="missing pod-level request for cpu in pod p"):
+        hpa.propose(metric, {"p": hpa.PodMetric(5)}, hpa.Turn(1, pods))
+
+
+def test_a_limit_range_gives_requests():
+    loaded = with_pod(resources_of_app=None)
+    space = manifests.find(loaded, "Deployment")["metadata"]["namespace"]
+    item = {"type": "Container", "default": {"cpu": "400m"}, "defaultRequest": {"cpu": "200m"}}
+    ranges = {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": "d", "namespace": space},
+        "spec": {"limits": [item]},
+    }
+    assert hpa.requests_of([*loaded, ranges], hpa.read([*loaded, ranges]))["app"]["cpu"] == 200
+    ranges["metadata"]["namespace"] = "elsewhere"
+    with pytest.raises(SettingError, match=r"requests\.cpu: is missing"):
+        hpa.read([*loaded, ranges])
+
+
+def test_null_is_not_there():
+    loaded = with_pod(resources_of_app={"requests": None, "limits": {"cpu": 1, "memory": None}}, initContainers=None)
+    assert hpa.requests_of(loaded, hpa.read(loaded)) == {"app": {"cpu": 1000}}
+    for metadata in (None, {}):
+        with pytest.raises(SettingError, match=r"^HorizontalPodAutoscaler without a name: metadata\.name: is missing$"):
+            hpa.read({**scaler_manifest(), "metadata": metadata})
+    with pytest.raises(SettingError, match="a manifest is a mapping, not str"):
+        hpa.read(["kind"])
+
+
+def test_a_list_is_looked_into():
+    loaded = {"apiVersion": "v1", "kind": "List", "items": [None, {"kind": "List", "items": objects()}]}
+    assert hpa.requests_of([loaded], hpa.read(loaded))["app"]["cpu"] == 500
+
+
+def test_the_target_is_of_the_same_namespace():
+    other = copy.deepcopy(manifests.find(objects(), "Deployment"))
+    other["metadata"]["namespace"] = "elsewhere"
+    del other["spec"]["template"]["spec"]["containers"][0]["resources"]
+    loaded = [other, *objects()]
+    assert hpa.requests_of(loaded, hpa.read(loaded))["app"]["cpu"] == 500
+    alone = [other, scaler_manifest()]
+    with pytest.raises(SettingError, match="which is not among"):
+        hpa.requests_of(alone, hpa.read(alone))
+    for manifest in alone:  # none at all is the client's namespace, whichever that is
+        manifest["metadata"].pop("namespace")
+    with pytest.raises(SettingError, match=r"requests\.cpu: is missing"):
+        hpa.read(alone)
+
+
+def test_somebodys_own_kind_may_keep_its_pods_elsewhere():
+    """An Argo Rollout with ``workloadRef`` has no template; a cluster scales it all the same."""
+    manifest = at(scaler_manifest(), "spec.scaleTargetRef.kind", "Rollout")
+    rollout = {"kind": "Rollout", "metadata": {"name": "cpu-burner"}, "spec": {"workloadRef": {"name": "x"}}}
+    assert hpa.read([manifest, rollout]).target == "Rollout/cpu-burner"
+    rollout["spec"] = manifests.find(objects(), "Deployment")["spec"]
+    rollout["metadata"]["namespace"] = manifest["metadata"]["namespace"]
+    assert hpa.requests_of([manifest, rollout], hpa.read([manifest, rollout]))["app"]["cpu"] == 500
 
 
 def test_no_or_two_autoscalers():
@@ -299,3 +620,40 @@ def test_the_service_boots_works_and_drains(monkeypatch):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
+    """A real process. What was asked is answered; a connection that waits for nothing does not hold it up."""
+    port = free_port()
+    settings = {
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "BOOT_SECONDS": "0",
+        "DRAIN_SECONDS": "0.2",
+        "WORK_MILLISECONDS": "700",
+    }
+    service = checkout.folder("k8s") / "base" / "service.py"
+    process = subprocess.Popen([sys.executable, service], env={**os.environ, **settings})
+    try:
+
+        def connected() -> socket.socket | None:
+            with contextlib.suppress(OSError):
+                return socket.create_connection(("127.0.0.1", port), timeout=60)
+            return None
+
+        found = []
+        assert until(lambda: found.append(connected()) or found[-1] is not None)
+        with found[-1] as idle, socket.create_connection(("127.0.0.1", port), timeout=60) as asking:
+            idle.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1000).startswith(b"HTTP/1.1 200") and process.poll() is None
+            asking.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"alive" in idle.recv(1000) or b"alive" in idle.recv(1000)
+            process.send_signal(signal.SIGTERM)
+            assert until(lambda: process.poll() is not None), "it waits for a client that wants nothing"
+            assert process.returncode == 0
+            answer = b"".join(iter(lambda: asking.recv(1000), b""))
+            assert answer.startswith(b"HTTP/1.1 200") and b"Connection: close" in answer, answer
+    finally:
+        process.kill()
+        process.wait()

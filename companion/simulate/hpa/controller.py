@@ -35,6 +35,8 @@ class Controller:
         busy: thousandths of a processor that a pod uses when it is busy all the time: its limit.
         boot_seconds: of the pool.
         booting: share of ``busy`` that a booting pod uses.
+        unready_above: utilisation from which a pod fails its readiness probe, as one does whose probe is impatient; None for a
+            probe that a busy pod passes. The pool goes on serving with such a pod: what is simulated is what the controller sees.
 
     Attributes:
         log: ``(now, pods asked for before, Decision)`` of every turn.
@@ -48,12 +50,14 @@ class Controller:
         busy: int,
         boot_seconds: float,
         booting: float = 1.0,
+        unready_above: float | None = None,
         settings: Settings = DEFAULTS,
     ):
         if boot_seconds < 0 or busy <= 0:
             raise SettingError(f"boot_seconds must be at least 0 and busy positive, got {boot_seconds} and {busy}")
         self.scaler, self.requests, self.settings = scaler, requests, settings
         self.busy, self.boot_seconds, self.booting = busy, boot_seconds, booting
+        self.unready_above, self._overrun, self._turned = unready_above, False, LONG_AGO
         self.log: list[tuple[float, int, Decision]] = []
         self._history, self._next = History(), LONG_AGO
         self._conditions: Mapping[str, Condition] = {}
@@ -75,17 +79,27 @@ class Controller:
     def _pods(self, seen: Observation) -> tuple[list[Pod], dict[str, PodMetric]]:
         """Pods, those of one launch time together, and the CPU sample of each that was there when it was taken."""
         settled = seen.now - self.boot_seconds - self.settings.cpu_initialization_seconds
+        self._probe(seen)
         pods: list[Pod] = []
         samples: dict[str, PodMetric] = {}
         for launched, group in groupby(seen.launches, key=lambda at: LONG_AGO if at < settled else at):
-            ready = seen.now - launched >= self.boot_seconds
-            name, turned = f"pod-{len(pods)}", launched + self.boot_seconds if ready else launched
+            booted = seen.now - launched >= self.boot_seconds
+            name, turned = f"pod-{len(pods)}", max(launched + self.boot_seconds, self._turned) if booted else launched
+            ready = booted and not self._overrun
             pods.append(Pod(name, "Running", ready, launched, turned, False, self.requests, sum(1 for _ in group)))
             if seen.sample is not None and launched < seen.sample.time:
                 served = seen.sample.time - launched >= self.boot_seconds
                 share = seen.sample.utilisation if served else self.booting
                 samples[name] = PodMetric(round(share * self.busy), seen.sample.time, WINDOW_SECONDS)
         return pods, samples
+
+    def _probe(self, seen: Observation) -> None:
+        """Whether pods that have booted fail their readiness probe now, and since when it is as it is."""
+        if self.unready_above is None or seen.sample is None:
+            return
+        overrun = seen.sample.utilisation >= self.unready_above
+        if overrun is not self._overrun:
+            self._overrun, self._turned = overrun, seen.now
 
     def _reading(self, metric: Metric, seen: Observation, pods: list[Pod], cpu: Mapping[str, PodMetric]) -> Reading:
         if seen.sample is None:

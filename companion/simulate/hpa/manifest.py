@@ -5,43 +5,30 @@ Every fault is one ``SettingError`` of one line: the object, the path of the fie
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from companion.errors import SettingError
+from companion.simulate.hpa.fields import AUTOSCALER, Field, quantity
+from companion.simulate.hpa.workload import check_requests, flat, limits_of, metadata, requests_of
 
-_SUFFIXES: dict[str, int | Decimal] = {"": 1, "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}
-_SUFFIXES |= {letter: 1000**power for power, letter in enumerate("kMGTPE", 1)}
-_SUFFIXES |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGTPE", 1)}
-_QUANTITY = re.compile(r"([+-]?\d*\.?\d+|[+-]?\d+\.)(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?")
+__all__ = ["Autoscaler", "Behaviour", "Metric", "Policy", "Rules", "limits_of", "quantity", "read", "requests_of"]
 
-#: type of a metric, the field that holds it, and the kinds of target that it may have
+#: type of a metric, the field that holds it, and the fields of its target that are read, the first that is there
 _SOURCES = {
-    "Resource": ("resource", ("Utilization", "AverageValue")),
-    "ContainerResource": ("containerResource", ("Utilization", "AverageValue")),
-    "Pods": ("pods", ("AverageValue",)),
-    "Object": ("object", ("Value", "AverageValue")),
-    "External": ("external", ("Value", "AverageValue")),
+    "Resource": ("resource", ("averageValue", "averageUtilization")),
+    "ContainerResource": ("containerResource", ("averageValue", "averageUtilization")),
+    "Pods": ("pods", ("averageValue",)),
+    "Object": ("object", ("value", "averageValue")),
+    "External": ("external", ("averageValue", "value")),
 }
-_TARGET_FIELD = {"Utilization": "averageUtilization", "AverageValue": "averageValue", "Value": "value"}
+_TYPES = {"averageUtilization": "Utilization", "averageValue": "AverageValue", "value": "Value"}
 _LONGEST_WINDOW, _LONGEST_PERIOD = 3600, 1800
-
-
-def quantity(text: str | float) -> int:
-    """A Kubernetes quantity (``500m``, ``2``, ``128Mi``, ``1e3``) in thousandths, rounded up as the API does.
-
-    Raises:
-        SettingError: it is none.
-    """
-    match = _QUANTITY.fullmatch(str(text).strip())
-    if not match or isinstance(text, bool):
-        raise SettingError(f"{text!r} is not a quantity; one looks like 500m, 2, 1.5 or 128Mi")
-    number, exponent, suffix = match.groups()
-    return math.ceil(Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""] * 1000)
+_V1 = (
+    "autoscaling/v1 is the older form of the same object, and is served still; what is read here is autoscaling/v2, where "
+    "targetCPUUtilizationPercentage is a metric of type Resource with that averageUtilization"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,8 @@ class Metric:
     Attributes:
         type: ``Resource``, ``ContainerResource``, ``Pods``, ``Object`` or ``External``.
         name: of the resource (``cpu``) or of the metric.
-        target_type: ``Utilization`` (target in % of the request), ``AverageValue`` (a pod), ``Value`` (in total).
+        target_type: ``Utilization`` (target in % of the request), ``AverageValue`` (a pod), ``Value`` (in total): as the
+            controller takes it, which looks at the value that is there, and at the written type of an ``Object`` only.
         target: in %, or in thousandths of the metric's unit.
         container: of a ``ContainerResource``.
     """
@@ -110,165 +98,107 @@ class Autoscaler:
     maximum: int
     metrics: tuple[Metric, ...]
     behaviour: Behaviour | None = None
+    namespace: str | None = None
 
 
 def read(objects: Mapping[str, Any] | Iterable[Mapping[str, Any]], name: str | None = None) -> Autoscaler:
     """The autoscaler among ``objects`` (one manifest as a dictionary, or all of an application, as ``manifests.render`` gives
-    them).
+    them; a ``List`` is looked into).
 
-    Where its target is among them too, the target's containers must request what a utilisation is a share of.
+    Where its target is among them too (of the same namespace), the target's containers must request what a utilisation is a
+    share of.
 
     Raises:
         SettingError: there is none of that name, or more than one without one; a field is missing or wrong.
     """
-    objects = [objects] if isinstance(objects, Mapping) else list(objects)
+    objects = flat(objects)
     scalers = [o for o in objects if o.get("kind") == "HorizontalPodAutoscaler"]
-    scalers = [o for o in scalers if name in (None, o.get("metadata", {}).get("name"))]
+    scalers = [o for o in scalers if name in (None, metadata(o, "name"))]
     if len(scalers) != 1:
         named = f" named {name!r}" if name else ""
         raise SettingError(f"expected one HorizontalPodAutoscaler{named} among the manifests, found {len(scalers)}")
     scaler = _read(scalers[0])
-    for other in objects:
-        if f"{other.get('kind')}/{other.get('metadata', {}).get('name')}" == scaler.target:
-            _check_requests(scaler, other)
+    check_requests(objects, scaler)
     return scaler
 
 
-def requests_of(objects: Iterable[Mapping[str, Any]], scaler: Autoscaler) -> dict[str, dict[str, int]]:
-    """What each container of the autoscaler's target requests, thousandths by resource; SettingError without the target."""
-    return _resources(objects, scaler, "requests")
-
-
-def limits_of(objects: Iterable[Mapping[str, Any]], scaler: Autoscaler) -> dict[str, dict[str, int]]:
-    """What each container of the autoscaler's target may use at most, thousandths by resource."""
-    return _resources(objects, scaler, "limits")
-
-
-def _resources(objects: Iterable[Mapping[str, Any]], scaler: Autoscaler, which: str) -> dict[str, dict[str, int]]:
-    for other in objects:
-        if f"{other.get('kind')}/{other.get('metadata', {}).get('name')}" == scaler.target:
-            containers = other["spec"]["template"]["spec"]["containers"]
-            return {
-                c["name"]: {n: quantity(q) for n, q in c.get("resources", {}).get(which, {}).items()}
-                for c in containers
-            }
-    raise SettingError(f"{scaler.name} scales {scaler.target}, which is not among the manifests")
-
-
-class _Field:
-    """A value with the way to it, so that a complaint can name it."""
-
-    def __init__(self, value: Any, where: str, path: str = ""):
-        self.value, self.where, self.path = value, where, path
-
-    def error(self, message: str) -> SettingError:
-        return SettingError(f"{self.where}: {self.path}: {message}")
-
-    def get(self, key: str | int) -> _Field:
-        """The field below; its value is None when it is not there."""
-        if isinstance(key, int):
-            return _Field(self.value[key], self.where, f"{self.path}[{key}]")
-        if self.value is not None and not isinstance(self.value, Mapping):
-            raise self.error("must be a mapping")
-        value = (self.value or {}).get(key)
-        return _Field(value, self.where, f"{self.path}.{key}".lstrip("."))
-
-    def items(self) -> list[_Field]:
-        if not isinstance(self.value, list):
-            raise self.error("must be a list")
-        return [self.get(index) for index in range(len(self.value))]
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value:
-            raise self.error("is missing" if self.value is None else "must be a text")
-        return self.value
-
-    def one_of(self, allowed: Iterable[str]) -> str:
-        if self.value not in (allowed := list(allowed)):
-            found = "is missing" if self.value is None else f"{self.value!r} is unknown"
-            raise self.error(f"{found}; it is one of {', '.join(allowed)}")
-        return self.value
-
-    def integer(self, least: int, most: int | None = None, default: int | None = None) -> int:
-        if self.value is None and default is not None:
-            return default
-        if self.value is None:
-            raise self.error("is missing")
-        if not isinstance(self.value, int) or isinstance(self.value, bool):
-            raise self.error(f"must be a whole number, not {self.value!r}")
-        if self.value < least or (most is not None and self.value > most):
-            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise self.error(f"must be {bounds}, not {self.value}")
-        return self.value
-
-    def quantity(self, least: int = 1) -> int:
-        if self.value is None:
-            raise self.error("is missing")
-        try:
-            milli = quantity(self.value)
-        except SettingError as error:
-            raise self.error(str(error)) from None
-        if milli < least:
-            raise self.error(f"must be {'positive' if least else 'zero or more'}, not {self.value}")
-        return milli
-
-
 def _read(manifest: Mapping[str, Any]) -> Autoscaler:
-    name = manifest.get("metadata", {}).get("name") or "without a name"
-    root = _Field(manifest, f"HorizontalPodAutoscaler {name}")
+    name = metadata(manifest, "name") or metadata(manifest, "generateName") or "without a name"
+    root = Field(manifest, f"HorizontalPodAutoscaler {name}")
     version = root.get("apiVersion")
+    if version.value == "autoscaling/v1":
+        raise version.error(_V1)
     if version.value != "autoscaling/v2":
-        raise version.error(f"{version.value!r} is not served any more or never was; use autoscaling/v2")
-    spec = root.get("spec")
+        found = "is missing" if version.value is None else f"{version.value!r} is not served any more or never was"
+        raise version.error(f"{found}; use autoscaling/v2")
+    root.refuse_unknown(AUTOSCALER)
+    names, spec = root.get("metadata"), root.get("spec")
     target = spec.get("scaleTargetRef")
-    metrics = spec.get("metrics")
-    read_metrics = tuple(_metric(m) for m in metrics.items()) if metrics.value else ()
     # the API's default: 80 % of the CPU request
-    read_metrics = read_metrics or (Metric("Resource", "cpu", "Utilization", 80),)
-    to_zero = any(metric.type in ("Object", "External") for metric in read_metrics)
+    metrics = tuple(map(_metric, spec.get("metrics").items())) or (Metric("Resource", "cpu", "Utilization", 80),)
+    to_zero = any(metric.type in ("Object", "External") for metric in metrics)
     minimum = spec.get("minReplicas").integer(0 if to_zero else 1, default=1)
     maximum = spec.get("maxReplicas").integer(1)
     if minimum > maximum:
         raise spec.get("maxReplicas").error(f"{maximum} is below minReplicas, {minimum}")
     return Autoscaler(
-        name=root.get("metadata").get("name").text(),
+        name=(names.get("name") if names.get("generateName").value is None else names.get("generateName")).text(),
         target=f"{target.get('kind').text()}/{target.get('name').text()}",
         minimum=minimum,
         maximum=maximum,
-        metrics=read_metrics,
+        metrics=metrics,
         behaviour=_behaviour(spec.get("behavior")),
+        namespace=None if names.get("namespace").value is None else names.get("namespace").text(),
     )
 
 
-def _metric(entry: _Field) -> Metric:
+def _metric(entry: Field) -> Metric:
     kind = entry.get("type").one_of(_SOURCES)
-    field, allowed = _SOURCES[kind]
+    field, _ = _SOURCES[kind]
     for other, _ in _SOURCES.values():
         if other != field and entry.get(other).value is not None:
             raise entry.get(other).error(f"stands beside type {kind}, which reads {field} only")
     source = entry.get(field)
     if source.value is None:
         raise source.error(f"is missing; type {kind} needs it")
+    if kind == "Object":
+        source.get("describedObject").get("kind").text()
+        source.get("describedObject").get("name").text()
+    target_type, target = _target(kind, source.get("target"))
     named = source if kind.endswith("Resource") else source.get("metric")
-    target = source.get("target")
-    target_type = target.get("type").one_of(allowed)
-    value = target.get(_TARGET_FIELD[target_type])
-    return Metric(
-        type=kind,
-        name=named.get("name").text(),
-        target_type=target_type,
-        target=value.integer(1) if target_type == "Utilization" else value.quantity(),
-        container=source.get("container").text() if kind == "ContainerResource" else None,
-    )
+    container = source.get("container").text() if kind == "ContainerResource" else None
+    return Metric(kind, named.get("name").text(), target_type, target, container)
 
 
-def _behaviour(field: _Field) -> Behaviour | None:
+def _target(kind: str, target: Field) -> tuple[str, int]:
+    """Type and value. The API server takes any type beside any value (``validateMetricTarget``); the controller reads the
+    value that is there, and only for an ``Object`` the one that the type names (``computeReplicasForMetric``)."""
+    written = target.get("type").one_of(_TYPES.values())
+    values = {field: _value(target.get(field)) for field in _TYPES if target.get(field).value is not None}
+    _, fields = _SOURCES[kind]
+    there = [field for field in fields if field in values]
+    if kind == "Object":
+        there = [field for field in fields if _TYPES[field] == written]
+        if not there:
+            raise target.get("type").error(f"{written!r} is unknown; it is one of Value, AverageValue")
+    elif len(there) > 1:
+        raise target.get(there[0]).error(f"stands beside {there[1]}; a target is one of them")
+    # where there is none, the one that the type promises is missing
+    field = there[0] if there else next((f for f in fields if _TYPES[f] == written), fields[-1])
+    return _TYPES[field], values[field] if field in values else _value(target.get(field))
+
+
+def _value(field: Field) -> int:
+    return field.integer(1) if field.path.endswith("averageUtilization") else field.quantity()
+
+
+def _behaviour(field: Field) -> Behaviour | None:
     if field.value is None:
         return None
     return Behaviour(_rules(field.get("scaleUp"), DEFAULT_UP), _rules(field.get("scaleDown"), DEFAULT_DOWN))
 
 
-def _rules(field: _Field, default: Rules) -> Rules:
+def _rules(field: Field, default: Rules) -> Rules:
     """One direction: every field that is empty takes the default's, each by itself."""
     if field.value is None:
         return default
@@ -284,26 +214,9 @@ def _rules(field: _Field, default: Rules) -> Rules:
     )
 
 
-def _policy(field: _Field) -> Policy:
+def _policy(field: Field) -> Policy:
     return Policy(
         field.get("type").one_of(("Pods", "Percent")),
         field.get("value").integer(1),
         field.get("periodSeconds").integer(1, _LONGEST_PERIOD),
     )
-
-
-def _check_requests(scaler: Autoscaler, workload: Mapping[str, Any]) -> None:
-    """A utilisation is a share of what the containers request: without requests the controller can only fail."""
-    pod = _Field(workload, scaler.target.replace("/", " ")).get("spec").get("template").get("spec")
-    containers = pod.get("containers").items()
-    for metric in scaler.metrics:
-        if metric.target_type != "Utilization":
-            continue
-        counted = [c for c in containers if metric.container in (None, c.get("name").value)]
-        if not counted:
-            raise SettingError(f"{scaler.target.replace('/', ' ')}: has no container named {metric.container!r}")
-        for container in counted:
-            request = container.get("resources").get("requests").get(metric.name)
-            if request.value is None:
-                raise request.error(f"is missing; {scaler.name} targets a share of the {metric.name} request")
-            request.quantity()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from companion.errors import SettingError
 from companion.simulate.hpa.manifest import Autoscaler, Metric
 from companion.simulate.hpa.turn import DEFAULTS, LONG_AGO, MetricError, Pod, PodMetric, Reading, Settings, Turn
+from companion.simulate.hpa.workload import WHOLE_POD
 
 _MOST_REPLICAS = 2**31 - 1
 
@@ -103,11 +104,15 @@ def _still_starting(pod: Pod, sample: PodMetric, turn: Turn) -> bool:
 
 
 def request_of(pod: Pod, resource: str, container: str | None = None) -> int:
-    """What a pod requests of a resource, over all its containers or of one.
+    """What a pod requests of a resource: as a whole where it does (KEP-2837), else over all its containers; or of one.
 
     Raises:
         MetricError: a container that counts requests nothing of it, or the container is not there.
     """
+    if container is None and WHOLE_POD in pod.requests:
+        if resource not in pod.requests[WHOLE_POD]:
+            raise MetricError(f"missing pod-level request for {resource} in pod {pod.name}")
+        return pod.requests[WHOLE_POD][resource]
     if container is not None and container not in pod.requests:
         raise MetricError(f"container {container} not found in pod {pod.name}")
     total = 0
@@ -146,7 +151,7 @@ def utilization_replicas(
     full = {name: requests[name] * fallback // 100 for name in groups.missing}
     ratio, utilization, value = measure(usage)
     measured = _Measured(groups, usage, counts, full, lambda filled: measure(filled)[0])
-    return Proposal(_decide(measured, turn.current, tolerance, check_count=True), utilization, value, ratio)
+    return Proposal(_decide(measured, turn.current, tolerance), utilization, value, ratio)
 
 
 def average_replicas(metric: Metric, samples: Mapping[str, PodMetric], turn: Turn, tolerance: Tolerance) -> Proposal:
@@ -162,10 +167,10 @@ def average_replicas(metric: Metric, samples: Mapping[str, PodMetric], turn: Tur
         return sum(value * counts.get(name, 1) for name, value in usage.items()) // number
 
     full = dict.fromkeys(groups.missing, metric.target)
-    value, check = mean(usage), turn.settings.rules == "current"
+    value, old = mean(usage), turn.settings.rules == "1.20"
     measured = _Measured(groups, usage, counts, full, lambda filled: mean(filled) / metric.target)
     return Proposal(
-        _decide(measured, turn.current, tolerance, check_count=check), None, value, measured.ratio_of(usage)
+        _decide(measured, turn.current, tolerance, plain_of_1_20=old), None, value, measured.ratio_of(usage)
     )
 
 
@@ -198,7 +203,9 @@ class _Measured:
     ratio_of: Callable[[Mapping[str, int]], float]
 
 
-def _decide(measured: _Measured, current: int, tolerance: Tolerance, *, check_count: bool) -> int:
+def _decide(measured: _Measured, current: int, tolerance: Tolerance, *, plain_of_1_20: bool = False) -> int:
+    """Replicas from the ratio, with silent pods filled in. Release 1.20 fills them in with nothing for a plain metric that is
+    exactly at its target, too, and does not check the direction of a plain metric by count."""
     groups, ratio = measured.groups, measured.ratio_of(measured.usage)
     up_with_unready = bool(groups.unready) and ratio > 1.0
     if not up_with_unready and not groups.missing:
@@ -206,7 +213,7 @@ def _decide(measured: _Measured, current: int, tolerance: Tolerance, *, check_co
     filled = dict(measured.usage)
     if ratio < 1.0:
         filled |= measured.full
-    elif ratio > 1.0:
+    elif ratio > 1.0 or plain_of_1_20:
         filled |= dict.fromkeys(groups.missing, 0)
     if up_with_unready:
         filled |= dict.fromkeys(groups.unready, 0)
@@ -214,7 +221,7 @@ def _decide(measured: _Measured, current: int, tolerance: Tolerance, *, check_co
     if tolerance.holds(new) or (ratio < 1.0 < new) or (new < 1.0 < ratio):
         return current
     replicas = _ceil(new * sum(measured.counts.get(name, 1) for name in filled))
-    if check_count and ((new < 1.0 and replicas > current) or (new > 1.0 and replicas < current)):
+    if not plain_of_1_20 and ((new < 1.0 and replicas > current) or (new > 1.0 and replicas < current)):
         return current
     return replicas
 

@@ -29,7 +29,8 @@ class Settings:
             the tolerance is checked as ``|1 - ratio| <= tolerance`` (now ``1 - down <= ratio <= 1 + up``: they disagree in the
             last bit, 110 against 100 at a tolerance of 0.1);
             on the way down a pod without a metric counts as its whole request (now as the target, if that is more);
-            a plain metric is not checked for a change of direction by count (now it is);
+            a plain metric is not checked for a change of direction by count (now it is), and when it is exactly at its target,
+            its silent pods count as nothing (now they are left out: nothing moves);
             only the window of one direction is looked at (now both); a rate only sees past events of its own direction (now
             both); and a failed metric does not forbid the way down (now it does).
     """
@@ -55,7 +56,7 @@ class Pod:
         started: when its kubelet acknowledged it; None when none has.
         ready_changed: when the Ready condition last changed.
         deleted: it has a deletion timestamp.
-        requests: thousandths by resource, by container.
+        requests: thousandths by resource, by container; under ``""`` those of the pod as a whole, where it has any.
         count: how many pods look exactly like this one. A simulation saves its time with that; a cluster has ones.
     """
 
