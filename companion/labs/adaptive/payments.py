@@ -49,6 +49,7 @@ def prepare(table: pd.DataFrame) -> Stream:
     Raises:
         DatasetError: a column is missing.
     """
+    fraud.require_columns(table)
     y, amount, card, day = (table[name].to_numpy() for name in ("fraud", "amount", "card", "day"))
     return Stream(fraud.features(table), y, amount, card, np.searchsorted(day, np.arange(fraud.DAYS + 1)))
 
@@ -91,10 +92,10 @@ def spread(values: Mapping[str, np.ndarray], title: str, xlabel: str) -> Figure:
 
 
 def inside_a_transaction(folder: Path) -> bool:
-    """Whether a process died here while SQLite was writing: its rollback journal is left beside the database, with a header.
+    """Whether a process died here while SQLite was writing: its rollback journal is left beside the database.
 
-    SQLite makes the journal at the first change of a transaction and deletes it to commit
-    (sqlite.org, *Atomic Commit In SQLite*). Look before anybody opens the database again: that rolls it back.
+    SQLite makes the journal at the first change of a transaction and deletes it to commit (sqlite.org, *Atomic Commit In
+    SQLite*). Look before anybody opens the database again: who goes on rolls it back and removes it.
     """
     journal = folder / "stream.db-journal"
     return journal.exists() and journal.stat().st_size > 0

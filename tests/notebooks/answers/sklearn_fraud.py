@@ -772,3 +772,14 @@ def detect(errors):
         ),
     ],
 }
+
+_REFERENCE = "- detector = drift.PageHinkley(delta=0.1, threshold=10) / + detector = drift.PageHinkley"
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "sklearn_fraud-4": {
+        f"{_REFERENCE}(delta=0.11, threshold=10)": "another setting that keeps every promise of the statement",
+        f"{_REFERENCE}(delta=0.1, threshold=11)": "another setting that keeps every promise of the statement",
+        f"{_REFERENCE}(delta=0.1, threshold=9)": "another setting that keeps every promise of the statement",
+    },
+}
