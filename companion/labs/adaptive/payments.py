@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,6 +79,25 @@ def caught_so_far(stream: Stream, chosen: np.ndarray, first: int, today: int) ->
     ax.set(xlim=(first - 1, last), ylim=(0, 32), xlabel="day", ylabel="payments", title=title)
     ax.legend(loc="upper right", ncols=2)
     return fig
+
+
+class Live:
+    """A picture in a cell's output that is replaced by the next one; its title is its alternative text."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, fig: Figure) -> None:
+        """Show the first picture, or put this one in the place of the one before."""
+        from IPython.display import display
+
+        buffer, alt = io.BytesIO(), fig.axes[0].get_title(loc="left")
+        fig.savefig(buffer, format="png", dpi=fig.dpi, metadata={"Software": None})
+        data, metadata = {"image/png": buffer.getvalue(), "text/plain": alt}, {"image/png": {"alt": alt}}
+        if self._handle is None:
+            self._handle = display(data, raw=True, metadata=metadata, display_id=True)
+        else:
+            self._handle.update(data, raw=True, metadata=metadata)
 
 
 def spread(values: Mapping[str, np.ndarray], title: str, xlabel: str) -> Figure:

@@ -246,6 +246,7 @@ WRONG = {
             "must stay as they are",
         ),
         ("nothing", "def silence(labels):\n    pass\n", "a pair of two numbers"),
+        ("names", "def silence(labels):\n    return {'accuracy': 0.998, 'recall': 0.0}\n", "a pair of two numbers"),
     ],
     "sklearn_fraud-2": [
         (
@@ -589,6 +590,36 @@ def apply_batch(database, batch, payments):
             "batches come in any order",
         ),
         (
+            "asks the database once, and then its memory",
+            upsert("""
+KNOWN = None
+def apply_batch(database, batch, payments):
+    global KNOWN
+    if KNOWN is None:
+        KNOWN = {b for (b,) in database.execute("SELECT batch FROM done")}
+    if batch in KNOWN:
+        return
+    with database:
+        for card, euros in payments:
+            ADD
+        database.execute("INSERT OR IGNORE INTO done VALUES (?)", (batch,))
+    KNOWN.add(batch)
+"""),
+            "Another process has done batch 4",
+        ),
+        (
+            "rounds to cents",
+            upsert("""
+def apply_batch(database, batch, payments):
+    with database:
+        if database.execute("INSERT OR IGNORE INTO done VALUES (?)", (batch,)).rowcount:
+            for card, euros in payments:
+                ADD
+            database.execute("UPDATE totals SET euros = ROUND(euros, 2)")
+"""),
+            "nothing is rounded",
+        ),
+        (
             "an empty batch is not noted",
             upsert("""
 def apply_batch(database, batch, payments):
@@ -763,6 +794,32 @@ def detect(errors):
     return None if index else 0
 """,
             "nothing to ring for",
+        ),
+        (
+            "says whether it rings, not where",
+            """
+def detect(errors):
+    detector = drift.PageHinkley(delta=0.1, threshold=10)
+    for error in errors:
+        detector.update(error)
+        if detector.drift_detected:
+            return True
+    return None
+""",
+            "Return the index",
+        ),
+        (
+            "-1 for none",
+            """
+def detect(errors):
+    detector = drift.PageHinkley(delta=0.1, threshold=10)
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            return index
+    return -1
+""",
+            "or None when there is none",
         ),
         ("never rings", "def detect(errors):\n    return None\n", "must be noticed"),
         (
