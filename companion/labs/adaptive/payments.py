@@ -138,7 +138,11 @@ def in_a_fresh_process(function: Callable[..., object], *arguments: object) -> i
     finally:
         if by_value:
             cloudpickle.unregister_pickle_by_value(module)
-    process.join()
+    try:
+        process.join()
+    finally:
+        process.kill()
+        process.join()
     return int(process.exitcode or 0)
 
 
