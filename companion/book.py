@@ -264,7 +264,6 @@ FIRST_EDITION = frozenset(
         "pysyft_healthcare",
         "pysyft_hospitals",
         "redis_caching",
-        "sklearn_fraud",
         "spark_recommendations",
         "sql_partitioning",
         "tflite_images",

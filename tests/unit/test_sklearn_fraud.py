@@ -1,15 +1,18 @@
 """The payments, the features that must not look ahead, and the stream that is killed at random moments."""
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import types
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
@@ -17,10 +20,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import NOTEBOOKS
+from harness import chapters
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from processes import assert_gone, marked, new_mark, until
 
-from companion import DatasetError, SettingError
+from companion import DatasetError, SettingError, book
 from companion.datasets import fraud
+from companion.labs.adaptive import payments
 
 NOTEBOOK = NOTEBOOKS / "03-adaptive-learning" / "sklearn_fraud.ipynb"
 
@@ -235,7 +242,20 @@ def test_without_a_network_the_simulated_data_are_pointed_at(publisher, scratch)
 # What the notebook defines.
 
 
-IMPORTS = ("import numpy", "from sklearn.linear", "from sklearn.pre", "from sklearn.metrics", "from companion.datasets")
+IMPORTS = ("import numpy", "from sklearn", "from companion.datasets", "from companion.labs")
+POLICIES = (
+    "highest",
+    "alerts",
+    "net",
+    "summary",
+    "Learner",
+    "nothing",
+    "prequential",
+    "frozen",
+    "adaptive",
+    "Pooled",
+    "Apart",
+)
 
 
 def definitions(*names: str) -> types.ModuleType:
@@ -256,7 +276,7 @@ def statements():
 
 def test_the_notebooks_own_evaluation_runs_on_the_public_schema(tmp_path, monkeypatch, capsys):
     """The lines under *Take it further*, as they stand, on a file with that schema."""
-    module = definitions(*("days", "alerts", "summary", "Learner", "prequential", "frozen", "adaptive"))
+    module = definitions(*POLICIES)
     module.COST = 3.0
     path = creditcard_file(tmp_path, rows=2000, change=lambda lines: [spread(*pair) for pair in enumerate(lines)])
     monkeypatch.setattr(fraud, "fetch", lambda *_: path)
@@ -264,7 +284,210 @@ def test_the_notebooks_own_evaluation_runs_on_the_public_schema(tmp_path, monkey
     source = next(cell.source for cell in cells if "fetch_creditcard()" in cell.source)
     snippet = re.search(r"```python\n(.*?)```", source, re.S)[1]
     exec(snippet, vars(module))  # noqa: S102
-    assert re.search(r"'frozen': \{'first half': .*'adaptive': \{'first half'", capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert re.search(r"'frozen': \{'first half': .*'adaptive': \{'first half'", printed) and "np.float" not in printed
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    """The notebook's evaluation and policies, with its settings."""
+    module = definitions(*POLICIES)
+    vars(module).update(DELAY=fraud.LABEL_DELAY, START=35, END=fraud.DAYS, BUDGET=50, COST=3.0)
+    return module
+
+
+@pytest.mark.parametrize("policy", ["Pooled", "Apart"])
+def test_feedback_is_what_the_investigators_know_and_no_more(evaluation, table, policy):
+    """Labels that nobody has by day 80 are turned round, but those of the alerts: the scores before day 80 stay, bit for bit."""
+    stream = payments.prepare(table)
+
+    def run(known):
+        update = getattr(evaluation, policy)(known)
+        return evaluation.prequential(update, known, evening=update.evening)
+
+    scores = run(stream)
+    day = table["day"].to_numpy()
+    unknown = (day + fraud.LABEL_DELAY >= 80) & ~(evaluation.alerts(scores, stream) & (day < 80))
+    past, turned = stream.days(35, 80 - 35), replace(stream, y=np.where(unknown, 1 - stream.y, stream.y))
+    assert np.array_equal(run(turned)[past], scores[past])
+    one_more = replace(stream, y=np.where((day >= 70) & (day < 73), 1 - stream.y, stream.y))
+    assert not np.array_equal(run(one_more)[past], scores[past]), "what is known makes a difference"
+    without = evaluation.prequential(evaluation.adaptive, stream)
+    assert not np.array_equal(without[past], scores[past]), "and so does the feedback"
+
+
+def test_euros_and_alerts_agree_with_a_plain_loop(evaluation, table):
+    stream = payments.prepare(table)
+    scores = np.random.default_rng(0).integers(0, 40, len(table)).astype(float)
+    chosen, total = evaluation.alerts(scores, stream), 0.0
+    for today in range(35, 120):
+        rows = table.index[table["day"] == today]
+        best = sorted(rows, key=lambda row: (-scores[row], row))[:50]
+        assert set(np.flatnonzero(chosen[stream.days(today)]) + stream.days(today).start) == set(best)
+        total += sum(table.loc[row, "amount"] * table.loc[row, "fraud"] - 3 for row in best)
+    assert np.isclose(evaluation.net(chosen, stream, 35, 85), total)
+
+
+# companion.labs.adaptive.payments.
+
+
+def test_a_stream_is_cut_into_days(table):
+    stream = payments.prepare(table)
+    assert [stream.days(0).start, stream.days(119).stop] == [0, len(table)]
+    assert set(table["day"][stream.days(7, 3)]) == {7, 8, 9}
+    assert np.array_equal(stream.X, fraud.features(table)) and stream.y.sum() == 120
+    with pytest.raises(DatasetError, match="missing: card"):
+        payments.prepare(table.drop(columns="card"))
+
+
+def test_the_newest_label_is_the_newest_that_is_known(table):
+    found = payments.newest_label(table)
+    for row in [*np.flatnonzero(found)[:20], *range(40_000, 40_020)]:
+        card, today = table.loc[row, ["card", "day"]]
+        known = table[(table["card"] == card) & (table["day"] <= today - fraud.LABEL_DELAY)]
+        assert found[row] == (known["fraud"].iloc[-1] if len(known) else 0)
+
+
+def test_pictures_say_what_they_show(table):
+    stream = payments.prepare(table)
+    day, some = table["day"].to_numpy(), np.arange(len(table)) % 2 == 0
+    fig = payments.caught_so_far(stream, some, 35, 80)
+    shown = (stream.y == 1) & (day >= 35) & (day <= 80)
+    title = fig.axes[0].get_title(loc="left")
+    assert title == f"Day 80: {(shown & some).sum()} of {shown.sum()} frauds caught so far"
+    fig = payments.spread({"one": np.array([1.0, 3.0]), "other": np.array([5.0])}, "title", "%")
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["one", "other"]
+    assert list(fig.axes[0].lines[1].get_xdata()) == [2, 2]
+
+
+JOURNAL = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("CREATE TABLE numbers (n INTEGER)")
+database.execute("INSERT INTO numbers VALUES (1)")
+if sys.argv[2] == "between":
+    database.commit()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("moment", ["inside", "between"])
+def test_a_death_inside_a_transaction_is_seen_on_the_disk(tmp_path, moment):
+    command = [sys.executable, "-c", JOURNAL, str(tmp_path / "stream.db"), moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    assert payments.inside_a_transaction(tmp_path) == (moment == "inside")
+    with contextlib.closing(sqlite3.connect(tmp_path / "stream.db")) as database:
+        assert database.execute("SELECT COUNT(*) FROM numbers").fetchone() == (int(moment == "between"),)
+        database.execute("INSERT INTO numbers VALUES (2)")
+        database.commit()
+    assert not payments.inside_a_transaction(tmp_path), "who goes on leaves nothing of it"
+
+
+SEVERAL = """
+import os, sys
+memory = []
+def helper(path, text):
+    memory.append(text)
+    open(path, "a").write(f"{len(memory)} {text};")
+def job(path, text):
+    helper(path, text)
+    if text == "dies":
+        os.kill(os.getpid(), 9)
+    if text == "fails":
+        sys.exit(3)
+"""
+
+
+def test_a_fresh_process_knows_nothing_of_the_one_before(tmp_path, monkeypatch):
+    module = types.ModuleType("made_here_only")
+    monkeypatch.setitem(sys.modules, "made_here_only", module)
+    exec(SEVERAL, vars(module))  # noqa: S102
+    codes = [payments.in_a_fresh_process(module.job, tmp_path / "log", text) for text in ("first", "dies", "fails")]
+    assert codes == [0, -9, 3]
+    assert (tmp_path / "log").read_text() == "1 first;1 dies;1 fails;", "each begins with an empty memory"
+    assert module.memory == []
+
+
+# The exercises' own solutions, against their statements.
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """The reference solutions of the four exercises, in one module."""
+    entry, module = book.chapter("sklearn_fraud"), types.ModuleType("solved")
+    for source in [*chapters.setup(entry), *chapters.solutions(entry).values()]:
+        exec(source, vars(module))  # noqa: S102
+    return module
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=30).filter(any))
+def test_silence_is_right_about_the_genuine_and_finds_none(solved, labels):
+    accuracy, recall = solved.silence(labels)
+    assert accuracy == pytest.approx(labels.count(0) / len(labels)) and recall == 0
+
+
+PAYMENT = st.tuples(st.integers(-2, 2), st.integers(0, 1), st.integers(0, 500), st.integers(0, 3))
+
+
+@given(st.lists(PAYMENT, max_size=25), st.integers(0, 6), st.integers(0, 9))
+def test_net_saved_is_the_sum_over_the_first_in_line(solved, rows, budget, cost):
+    """A payment is investigated when fewer than ``budget`` of its day stand before it: a higher score, or an equal one earlier."""
+    expected = 0
+    for k, (score, bad, euros, day) in enumerate(rows):
+        before = sum(d == day and (s > score or (s == score and j < k)) for j, (s, _, _, d) in enumerate(rows))
+        expected += (euros * bad - cost) * (before < budget)
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
+    assert solved.net_saved(*columns, budget, cost) == pytest.approx(expected)
+
+
+def test_net_saved_agrees_with_the_notebooks_own_euros(solved, evaluation, table):
+    stream, day = payments.prepare(table), table["day"].to_numpy()
+    scores = np.random.default_rng(1).normal(size=len(table)) + 3 * stream.y
+    chosen, scored = evaluation.alerts(scores, stream), day >= 35
+    mine = solved.net_saved(scores[scored], stream.y[scored], stream.amount[scored], day[scored], 50, 3.0)
+    assert mine == pytest.approx(evaluation.net(chosen, stream, 35, 85))
+
+
+BATCH = st.tuples(
+    st.integers(0, 4), st.lists(st.tuples(st.integers(1, 3), st.integers(-8, 8)), max_size=4), st.booleans()
+)
+
+
+@given(st.lists(BATCH, max_size=8))
+def test_a_batch_counts_once_whatever_comes_in_between(solved, batches):
+    """Batches in any order, again, and broken off: the tables are those of a dictionary and a set."""
+    database = sqlite3.connect(":memory:")
+    database.executescript(
+        "CREATE TABLE totals (card INTEGER PRIMARY KEY, euros REAL); CREATE TABLE done (batch INTEGER PRIMARY KEY)"
+    )
+    totals, done = {}, set()
+    for batch, rows, breaks in batches:
+
+        def coming(rows=rows, breaks=breaks):
+            yield from rows
+            if breaks:
+                raise ConnectionError
+
+        with contextlib.suppress(ConnectionError):
+            solved.apply_batch(database, batch, coming())
+        if batch not in done and not breaks:
+            done.add(batch)
+            for card, euros in rows:
+                totals[card] = totals.get(card, 0) + euros
+        assert not database.in_transaction
+        assert dict(database.execute("SELECT * FROM totals")) == totals
+        assert {b for (b,) in database.execute("SELECT * FROM done")} == done
+    database.close()
+
+
+@given(st.integers(0, 10_000), st.integers(500, 1400))
+@settings(max_examples=20, deadline=None)
+def test_the_detector_says_the_same_of_a_beginning(solved, seed, at):
+    rate = np.where(np.arange(1500) < at, 0.2, 0.45)
+    errors = (np.random.default_rng(seed).random(1500) < rate).astype(int).tolist()
+    alarm = solved.detect(errors)
+    if alarm is not None:
+        assert solved.detect(errors[: alarm + 1]) == alarm and solved.detect(errors[:alarm]) is None
 
 
 def spread(number: int, line: str) -> str:

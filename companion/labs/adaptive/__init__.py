@@ -1,0 +1,1 @@
+"""Adaptive learning: what the unit's notebooks need beside their idea."""
