@@ -23,6 +23,7 @@ from processes import assert_gone, new_mark, until
 from companion import EngineUnavailable, SettingError
 from companion.configs import layers
 from companion.engines import docker as engine
+from companion.labs.containers import healthcheck
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,7 @@ def test_two_builds_give_the_same_layers(client, context, session):
 
 KILLED = """
 from companion.engines import docker as engine
+from companion.labs.containers import healthcheck
 client, labels = engine.connect(), engine.labels()
 base = engine.base_image(client)
 client.containers.run(base, ["sleep", "600"], detach=True, labels=labels)
@@ -233,6 +235,34 @@ def test_where_files_lie_is_what_the_engine_says(copy, client, session, tmp_path
     container.remove()
 
 
+LINES = [
+    'HEALTHCHECK --interval=15s --timeout=2s --start-period=30s --retries=4 CMD ["python", "-m", "serving.healthcheck"]',
+    "healthcheck --interval=1m30s --timeout=1500ms cmd python -m serving.healthcheck",
+    "HEALTHCHECK --retries=4 CMD ['python', 'a']",
+    "HEALTHCHECK --interval=15 CMD x",
+    "HEALTHCHECK --interval 15s CMD x",
+    "HEALTHCHECK --interval=1us CMD x",
+    "HEALTHCHECK --retries=0 CMD x",
+    "HEALTHCHECK --often=1s CMD x",
+    "HEALTHCHECK python",
+    "HEALTHCHECK NONE",
+    "HEALTHCHECK \\\n --timeout=2s \\\n CMD x",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
+def test_a_health_check_is_read_as_the_engine_reads_it(line, client):
+    def said(read) -> dict | str:
+        try:
+            return read(line)
+        except SettingError:
+            return "refused"
+
+    assert said(healthcheck.by_engine) == said(healthcheck.by_rules)
+    assert not client.images.list(all=True, filters={"label": "companion.healthcheck"}), "the image goes again"
+
+
 @pytest.mark.slow
 def test_the_exercises_right_answers_build_and_its_first_edition_did_not(client, session, tmp_path):
     """Each right answer to `docker_model-2` is built for real; then a new app.py must find the RUN in the cache."""
@@ -245,7 +275,7 @@ def test_the_exercises_right_answers_build_and_its_first_edition_did_not(client,
         client.images.build(path=str(tmp_path), labels=session, rm=True, forcerm=True)
         (tmp_path / "app.py").write_text(f"print('new {number}')\n")
         image, log = client.images.build(path=str(tmp_path), labels=session, rm=True, forcerm=True)
-        lines = [line.get("stream", "") for line in log]
+        lines = [text for line in log if (text := line.get("stream", "").strip())]
         run = next(i for i, line in enumerate(lines) if re.match(r"Step \d+/\d+ : run pip", line, re.IGNORECASE))
         assert "Using cache" in lines[run + 1], text
         assert client.containers.run(image, labels=session, remove=True).decode().strip() == f"new {number}"

@@ -59,6 +59,8 @@ def follow(log: Iterable[dict[str, Any]]) -> Build:
         elif text == "---> Using cache":
             steps[-1][1] = True
         ident = line.get("aux", {}).get("ID", ident)
-    start = next((i for i, (text, _) in enumerate(steps) if text.startswith("FROM ")), 0)  # an ARG before it makes nothing
+    start = next(
+        (i for i, (text, _) in enumerate(steps) if text.startswith("FROM ")), 0
+    )  # an ARG before it makes nothing
     kept = [(text, cached) for text, cached in steps[start:] if not text.startswith(("LABEL ", "FROM "))]
     return Build(ident, perf_counter() - began, tuple(kept))

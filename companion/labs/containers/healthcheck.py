@@ -46,7 +46,7 @@ def by_engine(line: str) -> dict[str, Any]:
                 fileobj=io.BytesIO(f"FROM scratch\n{line}\n".encode()),
                 rm=True,
                 forcerm=True,
-                labels={"companion": uuid.uuid4().hex},
+                labels={"companion.healthcheck": uuid.uuid4().hex},
             )
         except docker.errors.DockerException as error:
             raise SettingError(f"the engine refuses it: {error}") from error
