@@ -124,7 +124,9 @@ def registry() -> CollectorRegistry:
     return registry
 
 
-_worker_exits = Counter("service_worker_exits", "Workers that have ended, killed or not; their requests are not counted.")
+_worker_exits = Counter(
+    "service_worker_exits", "Workers that have ended, killed or not; their requests are not counted."
+)
 _requests = Counter("service_requests", "Requests answered.", ["route", "method", "status"])
 _seconds = Histogram(
     "service_request_seconds",
