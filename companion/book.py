@@ -134,17 +134,18 @@ BOOK = (
     ),
     Chapter(
         "04-containerization",
-        "docker_nlp",
-        "A text service in a container, and how it dies",
-        "Serve a language detector with limits and probes, then kill it in five ways: which does the engine notice?",
+        "docker_model",
+        "A model in a box that you can check",
+        "Store a model without pickle, build its image, and prove that it answers the same, bit for bit.",
         "Docker",
     ),
     Chapter(
         "04-containerization",
-        "docker_model",
-        "A model in a box that you can check",
-        "Store a model without pickle, build its image, and prove that it answers the same, digit by digit.",
+        "docker_nlp",
+        "A text service in a container, and how it dies",
+        "Serve a language detector with limits and probes, then kill it in five ways: which does the engine notice?",
         "Docker",
+        prerequisites=("docker_model",),
     ),
     Chapter(
         "05-auto-scaling",
@@ -256,8 +257,6 @@ BOOK = (
 #: written before the style guide of CONTRIBUTING.md: what it asks of later notebooks is advice for these
 FIRST_EDITION = frozenset(
     {
-        "docker_model",
-        "docker_nlp",
         "encryption_access_control",
         "flask_service",
         "prometheus_metrics",

@@ -1,4 +1,4 @@
-"""The layer cache of a container engine, as far as a Dockerfile alone decides it: which steps run again after a change.
+"""A container engine's build, as far as a Dockerfile alone decides it: which steps run again after a change, which files lie where.
 
 A step is taken from the cache when the step before it was, its own text and build arguments are the same, and the files that
 it copies hold the same bytes. This says which steps *may* run again: a step whose inputs were made anew, but with the same
@@ -8,11 +8,20 @@ bytes, is found in the cache all the same.
 from __future__ import annotations
 
 import fnmatch
+import json
+import posixpath
 import re
 import shlex
 from dataclasses import dataclass, field
 
 from companion.errors import SettingError
+
+INSTRUCTIONS = frozenset(
+    re.findall(
+        "[A-Z]+",
+        "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +57,9 @@ def steps(dockerfile: str) -> list[Step]:
     text = re.sub(r"\\\s*\n\s*", " ", text)
     found, stage = [], ""
     for line in filter(None, map(str.strip, text.splitlines())):
-        keyword, _, rest = line.partition(" ")
-        if not re.fullmatch("[A-Z]+", keyword):
+        word, _, rest = line.replace("\t", " ").partition(" ")
+        keyword = word.upper()
+        if keyword not in INSTRUCTIONS:
             raise SettingError(f"not an instruction: {line[:60]!r}")
         if keyword == "FROM":
             name = re.search(r"\sAS\s+(\S+)$", rest, re.IGNORECASE)
@@ -83,13 +93,99 @@ def _starts_again(step: Step, stage: _Stage, stages: dict[str, _Stage], changed:
         return bool(stage.arguments & changed)
     if step.keyword not in ("COPY", "ADD"):
         return False
-    words = shlex.split(step.rest)
-    if source := next((w.partition("=")[2] for w in words if w.startswith("--from=")), None):
-        return source in stages and stages[source].again
-    patterns = [w for w in words if not w.startswith("--")][:-1]
-    return any(_matches(path, pattern) for pattern in patterns for path in changed)
+    flags, sources, _ = _copied(step)
+    if stage_copied := next((f.partition("=")[2] for f in flags if f.startswith("--from=")), None):
+        return stage_copied in stages and stages[stage_copied].again
+    return any(_matches(path, source) for source in sources for path in changed)
+
+
+def _copied(step: Step) -> tuple[list[str], list[str], str]:
+    """Flags, sources and destination of a COPY or ADD, in either of its two forms."""
+    flags, rest = [], step.rest
+    while rest.startswith("--"):
+        flag, _, rest = rest.partition(" ")
+        flags.append(flag)
+    try:
+        words = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
+    except ValueError as error:
+        raise SettingError(f"can't read {str(step)[:60]!r}: {error}") from error
+    if len(words) < 2:
+        raise SettingError(f"{step.keyword} requires at least two arguments: {str(step)[:60]!r}")
+    return flags, words[:-1], words[-1]
 
 
 def _matches(path: str, pattern: str) -> bool:
-    pattern = pattern.rstrip("/")
+    pattern = posixpath.normpath(pattern.lstrip("/") or ".")
     return pattern in (".", path) or fnmatch.fnmatch(path, pattern) or path.startswith(pattern + "/")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step of the last stage, the folder in which it runs, and the paths that files of the context have after it."""
+
+    step: Step
+    folder: str
+    files: dict[str, str]
+
+
+def placed(dockerfile: str, context: set[str]) -> list[Placed]:
+    """Where the files of a build's context lie after each step of the last stage.
+
+    Args:
+        context: paths of files in the context.
+
+    Returns:
+        For each step the folder that WORKDIR has set, and by path in the image the file of the context that lies there.
+
+    Raises:
+        SettingError: what an engine refuses: a COPY of nothing, or of several files to what does not end with a slash. (The
+            classic builder refuses ``COPY a b .``; BuildKit lets it pass.)
+    """
+    found: list[Placed] = []
+    folder, files, folders = "/", dict[str, str](), {"/", "/tmp", "/opt", "/srv", "/usr/local"}  # noqa: S108  (of the image)
+    for step in steps(dockerfile):
+        if not step.stage and step.keyword != "ARG":
+            raise SettingError(f"a Dockerfile begins with FROM, not with {str(step)[:60]!r}")
+        if step.keyword == "FROM":
+            found, folder, files = [], "/", {}
+        elif step.keyword == "WORKDIR":
+            folder = posixpath.normpath(posixpath.join(folder, step.rest.strip("\"'")))
+            folders.add(folder)
+        elif step.keyword in ("COPY", "ADD"):
+            files = {**files, **_copy(step, folder, folders, context)}
+        folders |= {posixpath.dirname(path) for path in files}
+        found.append(Placed(step, folder, files))
+    return found
+
+
+def _copy(step: Step, folder: str, folders: set[str], context: set[str]) -> dict[str, str]:
+    flags, sources, to = _copied(step)
+    if any(flag.startswith("--from=") for flag in flags):
+        return {}
+    target = posixpath.normpath(posixpath.join(folder, to))
+    chosen: dict[str, str] = {}  # by path in the context, the path below the destination
+    single = True
+    for source in sources:
+        pattern = posixpath.normpath(source.lstrip("/") or ".")
+        inside = {
+            path: path.removeprefix(pattern + "/")
+            for path in context
+            if pattern == "." or path.startswith(pattern + "/")
+        }
+        named = {path: posixpath.basename(path) for path in context if fnmatch.fnmatch(path, pattern)}
+        if not inside and not named:
+            raise SettingError(f"{step.keyword} failed: {source} is not in the build's context")
+        single = single and not inside and len(named) == 1
+        if len(sources) > 1 or len(named) > 1:
+            _check_destination(step, to)
+        chosen |= inside or named
+    if single and not to.endswith("/") and target not in folders:
+        return dict.fromkeys([target], next(iter(chosen)))
+    return {posixpath.join(target, below): path for path, below in chosen.items()}
+
+
+def _check_destination(step: Step, to: str) -> None:
+    if not to.endswith("/"):
+        raise SettingError(
+            f"when {step.keyword} has more than one source file, the destination must be a directory and end with a /: {to!r}"
+        )

@@ -31,9 +31,11 @@ if os.path.isdir("/dev/shm"):  # noqa: S108  (gunicorn's heartbeat; a disk may s
 
 
 def child_exit(server, worker):
-    """Forget the gauges of a worker that is gone."""
+    """Count a worker that is gone, and forget its gauges."""
     from prometheus_client import multiprocess
+    from serving import web
 
+    web.count_worker_exit()
     multiprocess.mark_process_dead(worker.pid)
 
 

@@ -124,6 +124,9 @@ def registry() -> CollectorRegistry:
     return registry
 
 
+_worker_exits = Counter(
+    "service_worker_exits", "Workers that have ended, killed or not; their requests are not counted."
+)
 _requests = Counter("service_requests", "Requests answered.", ["route", "method", "status"])
 _seconds = Histogram(
     "service_request_seconds",
@@ -131,6 +134,11 @@ _seconds = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
+
+
+def count_worker_exit() -> None:
+    """For gunicorn's main process: a request that dies with its worker is never counted by that worker."""
+    _worker_exits.inc()
 
 
 def count_requests(app: APIFlask) -> None:

@@ -273,6 +273,11 @@ def ask(service, timeout: float = 30) -> int:
     return requests.post(f"{service.url}/predict", json={"instances": [example]}, timeout=timeout).status_code
 
 
+def worker_exits(service) -> float:
+    text = requests.get(f"{service.url}/metrics", timeout=30).text
+    return float(re.findall(r"^service_worker_exits_total (\S+)$", text, re.MULTILINE)[0])
+
+
 @pytest.mark.slow
 def test_under_gunicorn_it_takes_abuse_and_ends_without_losing_a_request(running):
     # 50 MB: refused, or the line is cut while it is being sent; the service goes on
@@ -315,16 +320,19 @@ def test_under_gunicorn_it_takes_abuse_and_ends_without_losing_a_request(running
 
 
 @pytest.mark.slow
-def test_a_killed_main_process_is_restarted_and_a_killed_worker_is_not_noticed_outside(running):
+def test_a_killed_main_process_is_restarted_and_a_killed_worker_is_seen_in_its_metrics_alone(running):
     kill = "import os, signal, pathlib; main = int(pathlib.Path(os.environ['SERVICE_PIDFILE']).read_text()); "
     worker = (
         kill + "os.kill(int(pathlib.Path(f'/proc/{main}/task/{main}/children').read_text().split()[0]), signal.SIGKILL)"
     )
+    before = worker_exits(running)
+    assert before == 0, "the metric is there before anything has happened"
     assert running.exec_run(["python", "-c", worker]).exit_code == 0
-    assert until(lambda: b"SIGKILL" in running.logs()), "only the log says so"
+    assert until(lambda: b"SIGKILL" in running.logs()), "the log says so"
     running.reload()
     assert running.attrs["RestartCount"] == 0 and running.attrs["State"]["Status"] == "running"
     assert ask(running) == 200
+    assert until(lambda: worker_exits(running) == before + 1), "/metrics counts it"
     assert running.exec_run(["python", "-c", kill + "os.kill(main, signal.SIGKILL)"]).exit_code == 0
     assert until(lambda: running.reload() or running.attrs["RestartCount"] > 0), "it is started again"
     wait_until_ready(running)

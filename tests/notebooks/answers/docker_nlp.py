@@ -6,6 +6,11 @@ _CMD = 'CMD ["python", "-m", "serving.healthcheck"]'
 RIGHT = {
     "docker_nlp-1": [
         "HEALTHCHECK = '''HEALTHCHECK --retries=4 --start-period=30s --timeout=2s \\\\\n  --interval=15s CMD [\"python\",\"-m\",\"serving.healthcheck\"]\n'''",
+        f"HEALTHCHECK = 'HEALTHCHECK --interval=15000ms --timeout=2000ms --start-period=0.5m --retries=4 {_CMD}'",
+        f"HEALTHCHECK = 'healthcheck --start-period=0m30s --interval=15s --timeout=2s --retries=4 {_CMD.replace('CMD', 'cmd')}'",
+        f"HEALTHCHECK = '# is it ready?\\n\\nHEALTHCHECK   {_FLAGS}   {_CMD}\\n'",
+        "import json\nflags = {'interval': '15s', 'timeout': '2s', 'start-period': '30s', 'retries': 4}\n"
+        "HEALTHCHECK = 'HEALTHCHECK ' + ' '.join(f'--{k}={v}' for k, v in flags.items()) + ' CMD ' + json.dumps(['python', '-m', 'serving.healthcheck'])",
     ],
     "docker_nlp-2": [
         """
@@ -19,6 +24,29 @@ def honest(probabilities, temperature):
     top = probabilities.max(axis=1, keepdims=True)
     scaled = (probabilities / top) ** (1 / temperature)
     return scaled / scaled.sum(axis=1, keepdims=True)
+""",
+        """
+import math
+def honest(probabilities, temperature):
+    rows = []
+    for row in probabilities:
+        logs = [math.log(p) / temperature if p > 0 else -math.inf for p in row]
+        weights = [math.exp(x - max(logs)) for x in logs]
+        rows.append([w / sum(weights) for w in weights])
+    return np.array(rows)
+""",
+        """
+from scipy.special import logsumexp
+def honest(probabilities, temperature):
+    with np.errstate(divide="ignore"):
+        logs = np.log(probabilities) / temperature
+    return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+""",
+        """
+def honest(probabilities, temperature):
+    power = np.exp2((np.log2(np.clip(probabilities, 1e-320, None)) - np.log2(probabilities.max(1))[:, None]) / temperature)
+    power = np.where(probabilities > 0, power, 0.0)
+    return (power.T / power.sum(1)).T
 """,
     ],
     "docker_nlp-3": [
@@ -34,8 +62,36 @@ def restart_times(deaths_after, most):
         failed += 1
     return moments
 """,
+        """
+from itertools import accumulate
+def restart_times(deaths_after, most):
+    lives = list(deaths_after)[:most]
+    waits = list(accumulate(lives, lambda wait, lived: 0.1 if lived >= 10 else min(60, 2 * wait), initial=0.05))[1:]
+    steps = [lived + wait for lived, wait in zip(lives, waits)]
+    return list(accumulate(steps[:-1], initial=0.0)) if lives else []
+""",
+        """
+def restart_times(deaths_after, most, now=0.0, wait=0.1):
+    if not deaths_after or most <= 0:
+        return []
+    lived, *rest = deaths_after
+    wait = 0.1 if lived >= 10 else wait
+    return [now, *restart_times(rest, most - 1, now + lived + wait, min(60.0, wait * 2))]
+""",
+        """
+def restart_times(deaths_after, most):
+    def moments():
+        now, wait = 0.0, None
+        for lived in deaths_after:
+            yield now
+            wait = 0.1 if wait is None or lived >= 10 else min(wait * 2, 60.0)
+            now += lived + wait
+    return [moment for moment, _ in zip(moments(), range(most))]
+""",
     ],
 }
+
+_LOOP = "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d[:most]:\n        m.append(now)\n{}    return m\n"
 
 WRONG = {
     "docker_nlp-1": [
@@ -50,6 +106,35 @@ WRONG = {
             f"HEALTHCHECK = 'HEALTHCHECK --interval=15s --timeout=2s --retries=4 {_CMD}'",
             "start-period",
         ),
+        ("gives up too soon", f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS[:-1]}3 {_CMD}'", "retries=4"),
+        (
+            "no time limit",
+            f"HEALTHCHECK = 'HEALTHCHECK --interval=15s --start-period=30s --retries=4 {_CMD}'",
+            "At most 2",
+        ),
+        (
+            "minutes for seconds",
+            f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS.replace('15s', '15m')} {_CMD}'",
+            "Every 15 seconds",
+        ),
+        (
+            "options as on a command line",
+            f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS.replace('=', ' ')} {_CMD}'",
+            "starts with HEALTHCHECK|engine takes",
+        ),
+        ("a CMD alone", f"HEALTHCHECK = '{_CMD}'", "starts with HEALTHCHECK"),
+        (
+            "single quotes, which are no JSON",
+            f"HEALTHCHECK = \"HEALTHCHECK {_FLAGS} CMD ['python', '-m', 'serving.healthcheck']\"",
+            "without a shell",
+        ),
+        (
+            "one word for three",
+            f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS} CMD [\"python -m serving.healthcheck\"]'",
+            "list of words",
+        ),
+        ("options after the command", f"HEALTHCHECK = 'HEALTHCHECK {_CMD} {_FLAGS}'", "Every 15 seconds"),
+        ("no text", "HEALTHCHECK = ['HEALTHCHECK']", "Set HEALTHCHECK"),
     ],
     "docker_nlp-2": [
         (
@@ -68,27 +153,115 @@ WRONG = {
             "def honest(p, t):\n    return p / t + (1 - 1 / t) / p.shape[1] if t >= 1 else honest2(p)\ndef honest2(p):\n    q = p**2\n    return q / q.sum(axis=1, keepdims=True)\n",
             "square root",
         ),
-    ],
-    "docker_nlp-3": [
         (
-            "always waits as long",
-            "def restart_times(d, most):\n    m, now = [], 0.0\n    for x in d[:most]:\n        m.append(now)\n        now += x + 0.1\n    return m\n",
-            "0.1 s, then 0.2 s",
+            "one sum for all rows",
+            "def honest(p, t):\n    q = (p / p.max(axis=1, keepdims=True)) ** (1 / t)\n    return q / q.sum() * len(p)\n",
+            "sum to one|changes nothing",
         ),
         (
+            "columns for rows",
+            "def honest(p, t):\n    q = p ** (1 / t)\n    return q / q.sum(axis=0)\n",
+            "changes nothing",
+        ),
+        (
+            "a softmax of the probabilities themselves",
+            "from scipy.special import softmax\ndef honest(p, t):\n    return p if t == 1 else softmax(p / t, axis=1)\n",
+            "square root|surer",
+        ),
+        (
+            "changes what it was given",
+            "def honest(p, t):\n    with np.errstate(divide='ignore'):\n        np.log(p, out=p)\n    p /= t\n    p -= p.max(axis=1, keepdims=True)\n    np.exp(p, out=p)\n    p /= p.sum(axis=1, keepdims=True)\n    return p.copy()\n",
+            "stays as it is",
+        ),
+        (
+            "adds a little to each",
+            "def honest(p, t):\n    s = np.log(p + 1e-9) / t\n    q = np.exp(s - s.max(axis=1, keepdims=True))\n    return q / q.sum(axis=1, keepdims=True)\n",
+            "zero stays a zero",
+        ),
+        (
+            "nan for a zero",
+            "def honest(p, t):\n    s = np.log(p) / t\n    s = s - s.max(axis=1, keepdims=True)\n    q = np.exp(s) * (p > 0) / (p > 0)\n    return q / q.sum(axis=1, keepdims=True)\n",
+            "no reason for a nan|underflows",
+        ),
+        (
+            "the largest of all rows",
+            "def honest(p, t):\n    with np.errstate(divide='ignore', invalid='ignore'):\n        s = np.log(p) / t\n        q = np.exp(s - s.max())\n        return q / q.sum(axis=1, keepdims=True)\n",
+            "each|underflows",
+        ),
+        ("nothing", "def honest(p, t):\n    return None\n", "Return an array"),
+    ],
+    "docker_nlp-3": [
+        ("always waits as long", _LOOP.format("        now += x + 0.1\n"), "0.1 s, then 0.2 s"),
+        (
             "no upper limit",
-            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d[:most]:\n        m.append(now)\n        p = 0.1 if x >= 10 else p\n        now += x + p\n        p *= 2\n    return m\n",
+            _LOOP.format("        p = 0.1 if x >= 10 else p\n        now += x + p\n        p *= 2\n"),
             "stops growing",
         ),
         (
             "never puts it back",
-            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d[:most]:\n        m.append(now)\n        now += x + p\n        p = min(60, 2 * p)\n    return m\n",
+            _LOOP.format("        now += x + p\n        p = min(60, 2 * p)\n"),
             "puts the wait back",
         ),
+        ("forgets how long it lived", _LOOP.format("        now += p\n        p = min(60, 2 * p)\n"), "lives 1 s"),
         (
-            "forgets how long it lived",
-            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d[:most]:\n        m.append(now)\n        now += p\n        p = min(60, 2 * p)\n    return m\n",
-            "lives 1 s",
+            "puts it back after the next wait",
+            _LOOP.format("        now += x + p\n        p = 0.1 if x >= 10 else min(60, 2 * p)\n"),
+            "for the very next start",
         ),
+        (
+            "more than 10 s, not 10",
+            _LOOP.format("        p = 0.1 if x > 10 else p\n        now += x + p\n        p = min(60, 2 * p)\n"),
+            "10 s or more",
+        ),
+        (
+            "back from 5 s on",
+            _LOOP.format("        p = 0.1 if x >= 5 else p\n        now += x + p\n        p = min(60, 2 * p)\n"),
+            "less than 10 s puts nothing back",
+        ),
+        (
+            "stops at the last doubling",
+            _LOOP.format(
+                "        p = 0.1 if x >= 10 else p\n        now += x + p\n        p = 2 * p if 2 * p <= 60 else p\n"
+            ),
+            "stops growing at 60 s",
+        ),
+        (
+            "no doubling after a long run",
+            "def restart_times(d, most):\n    m, now, p, long = [], 0.0, 0.1, False\n    for x in d[:most]:\n        m.append(now)\n"
+            "        long = long or x >= 10\n        p = 0.1 if long else p\n        now += x + p\n        p = min(60, 2 * p)\n    return m\n",
+            "very next start|begins again",
+        ),
+        (
+            "begins with the first wait",
+            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d[:most]:\n        p = 0.1 if x >= 10 else p\n"
+            "        now += x + p\n        p = min(60, 2 * p)\n        m.append(now)\n    return m\n",
+            "waits are 0.1 s",
+        ),
+        (
+            "one start more than there are runs",
+            "def restart_times(d, most):\n    m, now, p = [0.0], 0.0, 0.1\n    for x in d:\n        p = 0.1 if x >= 10 else p\n        now += x + p\n"
+            "        p = min(60, 2 * p)\n        m.append(now)\n    return m[:most]\n",
+            "waits are 0.1 s|No run",
+        ),
+        (
+            "no limit of starts",
+            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    for x in d:\n        m.append(now)\n        p = 0.1 if x >= 10 else p\n"
+            "        now += x + p\n        p = min(60, 2 * p)\n    return m\n",
+            "At most `most`",
+        ),
+        (
+            "eats the list",
+            "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    while d and len(m) < most:\n        m.append(now)\n        x = d.pop(0)\n"
+            "        p = 0.1 if x >= 10 else p\n        now += x + p\n        p = min(60, 2 * p)\n    return m\n",
+            "stays as it is",
+        ),
+        ("nothing", "def restart_times(d, most):\n    return None\n", "Return a list"),
     ],
+}
+
+EQUIVALENT = {
+    "docker_nlp-2": {
+        '- with np.errstate(divide="ignore"): / + with __import__("contextlib").nullcontext():': "the logarithm of zero is the same, with a warning",
+        '- with np.errstate(divide="ignore"): / + with np.errstate():': "the logarithm of zero is the same, with a warning",
+    },
 }
