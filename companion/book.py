@@ -271,7 +271,6 @@ FIRST_EDITION = frozenset(
         "pysyft_hospitals",
         "redis_caching",
         "sklearn_fraud",
-        "spark_recommendations",
         "sql_partitioning",
         "start_here",
         "tflite_images",

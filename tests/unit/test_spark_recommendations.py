@@ -19,6 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import NOTEBOOKS, missing_engines
+from harness import chapters
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from processes import assert_gone, new_mark, until
 from watch import watched
 
@@ -427,3 +430,57 @@ def test_the_commands_that_start_a_cluster_are_there():
     for line in lines[1:]:
         command = f"{lines[0]}\ntest -x {line.split()[0]}"
         assert subprocess.run(["sh", "-c", command], env={**os.environ, "PATH": path}).returncode == 0, line
+
+
+# The reference solutions, held to their statements by properties.
+
+
+@pytest.fixture(scope="module")
+def references():
+    names = chapters.references(chapter("spark_recommendations"))
+    yield names
+    names["spark"].stop()
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None)
+@given(recommended=st.lists(st.integers(0, 30), unique=True), seen=st.sets(st.integers(0, 30)), k=st.integers(0, 12))
+def test_reference_first_unseen_is_the_longest_fitting_head(references, recommended, seen, k):
+    found = references["first_unseen"](list(recommended), set(seen), k)
+    left = [product for product in recommended if product not in seen]
+    assert found == left[: len(found)] and len(found) == min(k, len(left))
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None, max_examples=12)
+@given(rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), max_size=30), k=st.integers(1, 9))
+def test_reference_best_sellers_are_those_of_a_dictionary(references, rows, k):
+    buyers: dict[int, set[int]] = {}
+    for customer, product in rows:
+        buyers.setdefault(product, set()).add(customer)
+    best = sorted(buyers, key=lambda product: (-len(buyers[product]), product))
+    expected = {c: [p for p in best if c not in buyers[p]][:k] for c, _ in rows}
+    events = references["spark"].createDataFrame(rows, "customer int, product int")
+    found = references["best_sellers_for_all"](events, k).collect()
+    assert {row["customer"]: row["products"] for row in found} == expected and len(found) == len(expected)
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
+@given(
+    products=st.integers(1, 20),
+    known=st.dictionaries(st.integers(0, 19), st.integers(1, 9), max_size=8),
+    k=st.integers(1, 25),
+    seed=st.integers(0, 99),
+)
+def test_reference_recommends_new_products_best_first(references, products, known, k, seed):
+    rng = np.random.default_rng(seed)
+    history = {product: count for product, count in known.items() if product < products}
+    factors, popularity = rng.normal(0, 0.3, (products, 4)), rng.integers(0, 4, products)
+    found = references["recommend"](dict(history), factors.copy(), popularity.copy(), k)
+    assert len(found) == len(set(found)) == min(k, products - len(history)) and not set(found) & set(history)
+    if not history:
+        assert found == sorted(range(products), key=lambda p: (-popularity[p], p))[:k]
