@@ -282,5 +282,13 @@ EQUIVALENT = {
     "spark_recommendations-3": {
         "- row[0, product] = count / + row[-1, product] = count": "there is one row: the first is the last",
         "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.1, 1.0)[-1] if history else popularity": "there is one row: the first is the last",
+        "- row = np.zeros((1, len(item_factors))) / + row = np.zeros((2, len(item_factors)))": "the second row is empty, and only the first is read",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, -0.9, 1.0)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.11, 1.0)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 1.1, 1.0)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.1, 0.0)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.1, 1.1)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        "- score = item_factors @ solve(item_factors, row, 0.1, 1.0)[0] if history else popularity / + score = item_factors @ solve(item_factors, row, 0.1, 2.0)[0] if history else popularity": "how is up to the student: folded in with another λ or α, the list clears the measured bar as well",
+        '- return [int(p) for p in np.argsort(-score, kind="stable") if p not in history][:k] / + return [p for p in np.argsort(-score, kind="stable") if p not in history][:k]': "NumPy's whole numbers are the same products",
     },
 }
