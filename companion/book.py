@@ -263,7 +263,6 @@ FIRST_EDITION = frozenset(
         "pysyft_healthcare",
         "pysyft_hospitals",
         "redis_caching",
-        "spark_recommendations",
         "sql_partitioning",
         "tflite_images",
         "tflite_smart_home",

@@ -126,6 +126,31 @@ def _choices(taste, aisle, appeal, released, customer, day, rng) -> np.ndarray:
     return product
 
 
+def expected(shop: Shop, first: int, last: int) -> np.ndarray:
+    """Planted: probability of each product for a customer's event between two days, when only what is released can be chosen.
+
+    Nobody can know more of the days ``first`` (included) to ``last`` (not included) than this.
+
+    Returns:
+        float64, shape (customers, products); a row sums to 1.
+
+    Raises:
+        SettingError: the shop's truth is not known, or no day lies between the two.
+    """
+    if shop.preference is None:
+        raise SettingError(
+            "nobody knows the truth of a public original: only of a simulated shop is the best ranking known"
+        )
+    if not 0 <= first < last:
+        raise SettingError(f"first must be at least 0 and below last, got {first} and {last}")
+    aisle, released = (shop.products[name].to_numpy() for name in ("aisle", "released"))
+    of_aisle = np.eye(AISLES)[aisle]
+    taste, appeal = shop.preference @ of_aisle, shop.preference.max(axis=0).astype(float)
+    appeal = appeal / np.bincount(aisle, appeal)[aisle]
+    there = (released <= np.arange(first, last)[:, None]) * appeal
+    return taste[:, aisle] * (there / (there @ of_aisle)[:, aisle]).mean(axis=0)
+
+
 def write_parquet(folder: Path, shop: Shop, parts: int = 8) -> None:
     """Write ``events/`` (``parts`` files, split by time as a shop's log would be) and ``products/`` as Parquet.
 

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import NOTEBOOKS, missing_engines
+from harness import chapters
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from processes import assert_gone, new_mark, until
 from watch import watched
 
@@ -73,6 +77,50 @@ def test_customers_choose_as_the_planted_preference_says(simulated):
     assert np.corrcoef(truth[busiest], own)[0, 1] > np.corrcoef(truth.mean(axis=0), own)[0, 1] + 0.3, (
         "taste is personal"
     )
+
+
+def test_the_oracle_knows_the_days_and_the_release_dates(simulated):
+    released = simulated.products["released"].to_numpy()
+    whole, early = shop.expected(simulated, 0, shop.DAYS), shop.expected(simulated, 0, 10)
+    np.testing.assert_allclose(whole.sum(axis=1), 1)
+    assert (early[:, released >= 10] == 0).all() and (early[:, released == 0] > 0).any(axis=0).all()
+    late = released >= 72
+    assert late.any() and (simulated.preference[:, late] > 0).any(), "what it would have recommended too early"
+    day = (simulated.events["time"] - pd.Timestamp(shop.START)).dt.total_seconds() / 86_400
+    found = simulated.events[day >= 72]
+    observed = np.bincount(found["product"], minlength=800)
+    expected = np.bincount(found["customer"], minlength=4_000) @ shop.expected(simulated, 72, shop.DAYS)
+    spread = np.sqrt(expected[expected > 5])
+    off = (observed[expected > 5] - expected[expected > 5]) / spread
+    assert np.abs(off).mean() < 1, "counts of two and a half weeks, within what chance makes of them"
+    naive = np.bincount(found["customer"], minlength=4_000) @ simulated.preference
+    assert np.abs(observed - expected).sum() < np.abs(observed - naive).sum()
+
+
+@pytest.mark.parametrize(
+    ("truth", "days", "message"),
+    [
+        (False, (0, 9), "nobody knows the truth"),
+        (True, (9, 9), "below last, got 9 and 9"),
+        (True, (-1, 9), "at least 0"),
+    ],
+)
+def test_an_oracle_of_no_days_or_of_no_truth_is_refused(truth, days, message):
+    small = shop.simulate(50, 40, 1_000)
+    with pytest.raises(SettingError, match=message):
+        shop.expected(small if truth else shop.Shop(small.events, small.products, None), *days)
+
+
+def test_statistics_of_the_log_skip_nothing(tmp_path):
+    """What the notebook says of the filter on ``kind``: every block of rows has the least and the greatest one."""
+    import pyarrow.parquet as pq
+
+    shop.write_parquet(tmp_path, shop.simulate(3_000, 600, 24_000, 0))
+    for path in (tmp_path / "events").iterdir():
+        metadata = pq.ParquetFile(path).metadata
+        for group in range(metadata.num_row_groups):
+            statistics = metadata.row_group(group).column(3).statistics
+            assert (statistics.min, statistics.max) == ("buy", "view")
 
 
 def test_popularity_is_skewed_and_a_sixth_starts_cold(simulated):
@@ -243,7 +291,7 @@ def test_what_is_no_movielens_archive_is_named(tmp_path, damage):
 
 needs_spark = pytest.mark.skipif(bool(missing_engines(("spark",))), reason=f"no Java. {spark.GET_JAVA}")
 EXECUTORS = """
-import os, signal, psutil
+import psutil
 from companion.engines import spark
 session = spark.connect(executors=2)
 secret = session.sparkContext.getConf().get("spark.authenticate.secret")
@@ -251,8 +299,9 @@ seen = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline
 print(any(secret in line for line in seen))
 frame = session.range(1000).repartition(4).persist()
 print(frame.count(), len(spark.executors(session)))
-os.kill(spark.executors(session)[0], signal.SIGKILL)
-print(frame.count())
+there = set(spark.executors(session))
+spark.kill_executor(session)
+print(frame.count(), len(there - set(spark.executors(session))))
 session.stop()
 session = spark.connect()
 print(spark.plan(session.range(10).groupBy().count()).splitlines()[0])
@@ -260,6 +309,11 @@ try:
     spark.executors(session)
 except spark.EngineUnavailable as error:
     print(error)
+try:
+    spark.kill_executor(session)
+except spark.EngineUnavailable as error:
+    print(error)
+print(session.range(7).count(), "rows, still there")
 """
 
 
@@ -279,8 +333,9 @@ def test_an_executor_can_be_lost_and_nothing_is_left(scratch, tmp_path, no_live_
             env={**os.environ, **environment, "JAVA_TOOL_OPTIONS": options},
             timeout=600,
         )
-    assert done.stdout.splitlines()[:4] == ["False", "1000 2", "1000", "== Physical Plan =="], done.stderr[-2000:]
+    assert done.stdout.splitlines()[:4] == ["False", "1000 2", "1000 1", "== Physical Plan =="], done.stderr[-2000:]
     assert "no executor process on this machine. Connect with executors=2" in done.stdout
+    assert "no executor of its own to lose" in done.stdout and "7 rows, still there" in done.stdout
     assert list(untold.iterdir()) == []
 
 
@@ -363,3 +418,69 @@ def test_executors_elsewhere_are_said_to_be_elsewhere():
     session = SimpleNamespace(sparkContext=SimpleNamespace(applicationId="app-of-nobody"))
     with pytest.raises(EngineUnavailable, match="no executor process on this machine"):
         spark.executors(session)
+
+
+def test_the_commands_that_start_a_cluster_are_there():
+    """The notebook's own lines, as far as they go on one machine: the programs that they name are in the package."""
+    cells = json.loads((NOTEBOOKS / chapter("spark_recommendations").file).read_text(encoding="utf-8"))["cells"]
+    block = next(text for cell in cells if "```sh" in (text := "".join(cell["source"]))).split("```")[1]
+    lines = [line for line in block.splitlines() if line.startswith(("SPARK=", '"$SPARK'))]
+    assert len(lines) == 3
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in lines[1:]:
+        command = f"{lines[0]}\ntest -x {line.split()[0]}"
+        assert subprocess.run(["sh", "-c", command], env={**os.environ, "PATH": path}).returncode == 0, line
+
+
+# The reference solutions, held to their statements by properties.
+
+
+@pytest.fixture(scope="module")
+def references():
+    names = chapters.references(chapter("spark_recommendations"))
+    yield names
+    names["spark"].stop()
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None)
+@given(recommended=st.lists(st.integers(0, 30), unique=True), seen=st.sets(st.integers(0, 30)), k=st.integers(0, 12))
+def test_reference_first_unseen_is_the_longest_fitting_head(references, recommended, seen, k):
+    found = references["first_unseen"](list(recommended), set(seen), k)
+    left = [product for product in recommended if product not in seen]
+    assert found == left[: len(found)] and len(found) == min(k, len(left))
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None, max_examples=12)
+@given(rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), max_size=30), k=st.integers(1, 9))
+def test_reference_best_sellers_are_those_of_a_dictionary(references, rows, k):
+    buyers: dict[int, set[int]] = {}
+    for customer, product in rows:
+        buyers.setdefault(product, set()).add(customer)
+    best = sorted(buyers, key=lambda product: (-len(buyers[product]), product))
+    expected = {c: [p for p in best if c not in buyers[p]][:k] for c, _ in rows}
+    events = references["spark"].createDataFrame(rows, "customer int, product int")
+    found = references["best_sellers_for_all"](events, k).collect()
+    assert {row["customer"]: row["products"] for row in found} == expected and len(found) == len(expected)
+
+
+@needs_spark
+@pytest.mark.slow
+@settings(deadline=None, max_examples=60)
+@given(
+    products=st.integers(1, 20),
+    known=st.dictionaries(st.integers(0, 19), st.integers(1, 9), max_size=8),
+    k=st.integers(1, 25),
+    seed=st.integers(0, 99),
+)
+def test_reference_recommends_new_products_best_first(references, products, known, k, seed):
+    rng = np.random.default_rng(seed)
+    history = {product: count for product, count in known.items() if product < products}
+    factors, popularity = rng.normal(0, 0.3, (products, 4)), rng.integers(0, 4, products)
+    found = references["recommend"](dict(history), factors.copy(), popularity.copy(), k)
+    assert len(found) == len(set(found)) == min(k, products - len(history)) and not set(found) & set(history)
+    if not history:
+        assert found == sorted(range(products), key=lambda p: (-popularity[p], p))[:k]

@@ -33,6 +33,7 @@ __all__ = [
     "connect",
     "executors",
     "find_java",
+    "kill_executor",
     "plan",
     "probe",
     "require_java",
@@ -243,6 +244,44 @@ def executors(session: SparkSession) -> list[int]:
             "and with SPARK_MASTER unset or on this machine."
         )
     return [pid for _, pid in sorted(found)]
+
+
+def kill_executor(session: SparkSession) -> None:
+    """Kill one executor of ``session`` with SIGKILL, on whatever machine it runs: a task of its own does it, on its first attempt.
+
+    Spark then tries that task again elsewhere, so this returns once the loss has been noticed. The executor's machine needs /proc
+    (Linux) or the command ps.
+
+    Raises:
+        EngineUnavailable: there is no executor beside the driver, or (Spark Connect) none of this session's own.
+    """
+    context = None if variable("SPARK_REMOTE") else session.sparkContext
+    if context is None or re.match(r"local(\[|$)", str(context.master)):
+        raise EngineUnavailable(
+            "this session has no executor of its own to lose: it works in the driver's process, or on a server of Spark Connect. "
+            "Connect with executors=2, or set SPARK_MASTER to a cluster."
+        )
+
+    def last_task(
+        batches: Any,
+    ) -> Any:  # defined in here, so that it is sent as it is: a worker need not have this package
+        import os
+        import signal
+        import subprocess
+
+        from pyspark import TaskContext
+
+        if TaskContext.get().attemptNumber() == 0:  # type: ignore[union-attr]
+            python = os.getppid()  # forks the workers; its own parent is the executor
+            try:
+                with open(f"/proc/{python}/stat") as stat:
+                    executor = int(stat.read().rpartition(")")[2].split()[1])
+            except FileNotFoundError:
+                executor = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(python)]))
+            os.kill(executor, signal.SIGKILL)
+        yield from batches
+
+    session.range(0, 1, 1, 1).mapInArrow(last_task, "id long").count()
 
 
 def plan(frame: DataFrame) -> str:

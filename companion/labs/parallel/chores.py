@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
+
+from companion.processes.wait import comes_true
 
 #: whoever works on it is killed
 KILLER = 13
@@ -33,15 +34,17 @@ def meet(entry: tuple[str, int, int]) -> int:
         the process that did it. In the folder there is ``seen_NUMBER_MOST`` then.
     """
     folder, number, workers = Path(entry[0]), entry[1], entry[2]
-    mine, known = folder / f"at_work_{number}", folder / "known"
+    mine, known, most = folder / f"at_work_{number}", folder / "known", 1
     mine.touch()
-    start, at_once = time.monotonic(), 1
-    while at_once <= workers and time.monotonic() < start + (1 if known.exists() else 15):
-        at_once = max(at_once, len(list(folder.glob("at_work_*"))))
-        if at_once > 1:
-            known.touch()
-        time.sleep(0.01)
-    known.touch()  # that nobody comes is known now as well
-    (folder / f"seen_{number}_{at_once}").touch()
+
+    def seen() -> int:
+        nonlocal most
+        most = max(most, len(list(folder.glob("at_work_*"))))
+        return most
+
+    comes_true(lambda: seen() > 1 or known.exists(), seconds=15, pause=0.01)
+    known.touch()  # that somebody comes, or that nobody does: no other has to wait for it
+    comes_true(lambda: seen() > workers, seconds=1, pause=0.01)
+    (folder / f"seen_{number}_{most}").touch()
     mine.unlink()
     return os.getpid()
