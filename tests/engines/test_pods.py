@@ -129,9 +129,9 @@ def machine(objects, name: str, folder: Path, replaced: dict[str, str], **change
 
 
 def given_word(word: str, replaced: dict[str, str]) -> str:
-    for old, new in {"/opt/spark": str(home()), **replaced}.items():
-        word = word.replace(old, new)
-    return word
+    """All at once: what stands in for one thing must not be taken for another (a checkout below /tmp)."""
+    new = {"/opt/spark": str(home()), **replaced}
+    return re.sub("|".join(map(re.escape, new)), lambda found: new[found[0]], word)
 
 
 def ports(folder: Path) -> dict[str, str]:
