@@ -18,11 +18,8 @@ SOUND = "pipeline { agent any\n stages { stage('a') { steps { sh 'true' } } } }"
 @pytest.fixture(scope="module")
 def references() -> dict:
     """The reference solutions by their functions' names."""
-    chapter = book.chapter("jenkins_pipeline")
-    space: dict = {"jenkinsfile": jenkinsfile, "pipeline": pipeline, "attempt": reading.attempt}
-    for source in [*chapters.setup(chapter), *chapters.solutions(chapter).values()]:
-        exec(source, space)  # noqa: S102
-    return space
+    given = {"jenkinsfile": jenkinsfile, "pipeline": pipeline, "attempt": reading.attempt}
+    return chapters.references(book.chapter("jenkins_pipeline"), **given)
 
 
 def read(options: str = "", agent: str = "agent any", stage: str = "") -> pipeline.Pipeline:

@@ -68,9 +68,8 @@ def tests(chapter: Chapter, exercise: str) -> list[str]:
     ]
 
 
-def references(chapter: Chapter) -> dict[str, Any]:
-    """What the exercises' set-up and the book's own solutions define, by name."""
-    names: dict[str, Any] = {}
+def references(chapter: Chapter, **names: Any) -> dict[str, Any]:
+    """What the exercises' set-up and the book's own solutions define, by name, beside what is given to them."""
     for source in [*setup(chapter), *solutions(chapter).values()]:
         exec(source, names)  # noqa: S102  (the project's own cells)
     return names

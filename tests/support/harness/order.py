@@ -19,7 +19,13 @@ _PER_NOTEBOOK = {
     "test_killed_kernel.py": ("drill", 0.8, 10),
 }
 #: modules that share one Docker engine: never two at a time
-_DOCKER = ("test_docker_services.py", "test_docker_engine.py", "test_compose.py", "test_deploy_containers.py")
+_DOCKER = (
+    "test_docker_services.py",
+    "test_docker_engine.py",
+    "test_compose.py",
+    "test_deploy_containers.py",
+    "test_pods.py",
+)
 #: of a notebook's exercises: a whole round sees the set-up as a student's kernel does, before any wrong answer has been at it
 _FIRST = "test_the_source_earns_every_automatic_point_and_a_blank_copy_none"
 _LAST = "test_the_exercises_leave_nothing_behind"
