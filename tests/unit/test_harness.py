@@ -161,6 +161,10 @@ def test_the_report_adds_up_by_kind_and_keeps_the_notebooks(tmp_path):
         ["units", "1", "0", "1"],
         ["nbval", "1", "11", "62"],
         [],
+        ["module", "processor", "s", "wall", "s"],
+        ["tests/notebooks/test_runs.py", "11", "62"],
+        ["tests/unit/test_draw.py", "0", "1"],
+        [],
         ["notebook", "s", "peak", "MiB"],
         ["dask_audio", "50.0", "700"],
     ]

@@ -1,4 +1,7 @@
-"""The closing report: what ran, by kind, with its seconds; and each notebook's seconds and memory, kept for ``make bench``."""
+"""The closing report: what ran, by kind, with its seconds; the dearest modules; each notebook's seconds and memory.
+
+The last are kept for ``make bench``.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,15 @@ KINDS = {
     "test_exercises.py": "exercises",
     "test_grading.py": "grading",
     "test_nbgrader.py": "grading",
+    "test_grading_round.py": "grading",
     "test_killed_kernel.py": "drills",
     "test_lab.py": "browser",
     "tests/engines": "engines",
     "tests/notebooks": "rules of notebooks",
 }
 ORDER = ["units", "engines", "rules of notebooks", "nbval", "exercises", "grading", "drills", "browser"]
+#: so many modules are listed by what they cost
+DEAREST = 12
 #: figures of one run of a notebook, as a test's property
 FIGURES = "notebook"
 
@@ -57,6 +63,7 @@ class Report:
         self.collections: list[tuple[float, float]] = []
         self.seconds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         self.items: dict[str, set[str]] = defaultdict(set)
+        self.modules: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         self.notebooks: dict[str, dict] = {}
 
     @property
@@ -91,8 +98,9 @@ class Report:
             return
         name = kind(report.nodeid)
         self.items[name].add(report.nodeid)
-        self.seconds[name][0] += getattr(report, "processor", 0.0)
-        self.seconds[name][1] += report.duration
+        for spent in (self.seconds[name], self.modules[report.nodeid.partition("::")[0]]):
+            spent[0] += getattr(report, "processor", 0.0)
+            spent[1] += report.duration
         if report.when == "call" and (found := dict(report.user_properties).get(FIGURES)):
             self.notebooks[found["name"]] = found
 
@@ -107,6 +115,9 @@ class Report:
                 processor, wall = self.seconds[name]
                 rows.append((name, str(len(self.items[name])), f"{processor:.0f}", f"{wall:.0f}"))
         lines = table(rows)
+        dearest = sorted(self.modules.items(), key=lambda module: -module[1][0])[:DEAREST]
+        body = [(name, *(f"{seconds:.0f}" for seconds in spent)) for name, spent in dearest]
+        lines += ["", *table([("module", "processor s", "wall s"), *body])]
         if self.notebooks:
             runs = sorted(self.notebooks.values(), key=lambda run: -run["seconds"])
             body = [(r["name"], f"{r['seconds']:.1f}", f"{r['peak_mib']:.0f}") for r in runs]
