@@ -140,7 +140,10 @@ def test_chosen_stages_and_steps_that_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (file(stage("a", "sh 'touch a'") + stage("b", "script { sh 'x' }")), "step script runs on a controller only"),
+        (
+            file(stage("a", "sh 'touch a'") + stage("b", "script { node { sh 'x' } }")),
+            "step node runs on a controller only",
+        ),
         (file(stage("a", "sh 'touch a'") + stage("b", "deployTo 'x'")), "step deployTo runs on a controller only"),
         (file(stage("a", "sh 'touch a'", "input { message 'x' }")), "has input"),
         (file("stage('a') { step { sh 'touch a' } }"), "line 5: stage 'a' has no section 'step'"),

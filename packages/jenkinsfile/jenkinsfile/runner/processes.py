@@ -42,7 +42,7 @@ def _run(command: tuple[str, ...], scope: Scope, capture: bool) -> tuple[int, st
     process = subprocess.Popen(
         [*_GUARD, str(os.getpid()), *command],
         cwd=scope.folder,
-        env=scope.variables,
+        env=scope.seen(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if capture else subprocess.STDOUT,
