@@ -166,6 +166,8 @@ TABLE = {
     ),
     # a script that names its interpreter is run by it, without -e; a command's signal is 128 and its number
     "interpreter": (pipeline(stage("a", "sh '''#!/bin/sh\nfalse\necho on >> log'''")), "success", "a=success", "on"),
+    "an interpreter that is not there": (pipeline(stage("a", "sh '''#!/nowhere/sh\necho on'''")), "failure", "a=failure", ""),
+    "a command's signal": (pipeline(stage("a", "sh 'kill -9 $$ ; echo on'\n") ), "failure", "a=failure", ""),
     "blank line before it": (pipeline(stage("a", "sh '''\n#!/bin/sh\nfalse\necho on >> log'''")), "failure", "a=failure", ""),
     "exit codes are values": (pipeline(stage("a", "sh(script: 'exit 3', returnStatus: true)\nsh(script: 'echo x', returnStdout: true)\n" + log("a"))), "success", "a=success", "a"),
 }  # fmt: skip

@@ -129,6 +129,7 @@ class _Job:
                 error = run_post(sections.get("post"), scope.inside(node=False), error)
         finally:
             scope.halt.set()
+            scope.starter.close()
         result = worst(scope.build.result, error.status if error else "success")
         return Run(result, list(self.stages.values()), scope.output, scope.left_out)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jenkinsfile.runner.results import Aborted, Build, Halted, StageRun, worst
+from jenkinsfile.runner.starter import Starter
 
 #: after a timeout Jenkins waits that long for what still runs, such as post, before it ends that as well
 GRACE_SECONDS = 60
@@ -50,6 +51,7 @@ class Scope:
         enclosing: the records of the stages around it, the innermost last.
         build: the result so far; one for the whole run.
         node: whether an agent is allocated.
+        starter: what starts the commands of the whole run.
         locals: the variables of a ``script`` block, those of the innermost block first.
         left_out: where is noted what is not done here; one list for the whole run.
     """
@@ -64,6 +66,7 @@ class Scope:
     enclosing: tuple[StageRun, ...] = ()
     build: Build = field(default_factory=Build)
     node: bool = True
+    starter: Starter = field(default_factory=Starter)
     locals: ChainMap[str, Any] = field(default_factory=ChainMap)
 
     def seen(self) -> Mapping[str, str]:
