@@ -6,6 +6,7 @@ For a test of a pipeline that somebody else has written. The text has to be with
 
 from __future__ import annotations
 
+import functools
 import math
 import tempfile
 from collections.abc import Mapping
@@ -35,11 +36,17 @@ def attempt(source: str, programs: Mapping[str, str] | None = None, **settings: 
         (folder / name).write_text(f"#!/bin/sh\n{commands}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
     try:
-        result = runner.run(source, folder, **settings).result
+        result = runner.run(_read(source), folder, **settings).result
     except jenkinsfile.PipelineError as refusal:
         raise AssertionError(f"The rehearsal does not run this pipeline: {refusal}") from None
     log = folder / "log"
     return result, log.read_text(encoding="utf-8").split() if log.exists() else []
+
+
+@functools.lru_cache(maxsize=8)
+def _read(source: str) -> pipeline.Pipeline:
+    """A pipeline, read once for all attempts at it."""
+    return pipeline.read_pipeline(source)
 
 
 def limit(read: pipeline.Pipeline) -> float | None:
