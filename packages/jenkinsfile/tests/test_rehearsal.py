@@ -200,6 +200,9 @@ environment { A = 'b' }
         ("expression { params.LIVE }", False, {}),
         ("expression { LIVE }", True, {}),  # the text 'false' is no empty one
         ("expression { params.LIVE == 'false' }", False, {}),
+        ("expression { params['LIVE'] }", False, {}),
+        ("expression { params['LIVE'] }", True, {"parameters": {"LIVE": True}}),
+        ("expression { params['NOBODY'] == null && params[\"HOW\"] == 'slow' }", True, {}),
         ("expression { return env.WHO == 'ada' && HOW == 'slow' }", True, {}),
         ("expression { params.NOBODY == null }", True, {}),
         ("expression { env.NOBODY ?: params.LIVE }", False, {}),
@@ -333,6 +336,8 @@ REFUSED = {
     "two statements": stage("b", more="when { expression { def x = 1; x == 1 } }"),
     "an unknown name": stage("b", 'echo "${NOBODY}"'),
     "a variable of a controller": stage("b", 'echo "${env.GIT_COMMIT}"'),
+    "an index of env": stage("b", more="when { expression { env['A'] == 'b' } }"),  # not let through by the sandbox
+    "an index that is computed": stage("b", more="when { expression { params[env.A] } }"),
     "the branch": stage("b", 'echo "${env.BRANCH_NAME}"'),
     "a branch": stage("b", more="when { branch 'main' }"),
     "not a branch": stage("b", more="when { not { branch 'main' } }"),

@@ -23,6 +23,14 @@ RIGHT_1 = [
             break
     return result
 """),
+    gate("""    names, faulty = sorted(sources), []
+    for name in names:
+        try:
+            pipeline.read_pipeline(sources[name])
+        except jenkinsfile.PipelineError:
+            faulty.append(name)
+    return [f"{name}:{min(jenkinsfile.examine(sources[name]).findings).line}" for name in faulty]
+"""),
     gate("""    import subprocess, sys
     result = []
     for name in sorted(sources.keys()):
@@ -148,6 +156,7 @@ WRONG_2 = [
     ("the condition thrown out", repaired((_WHEN, "when { expression { true } }")), "keep its when"),
     ("the when thrown out", repaired((_WHEN, "")), "keep its when"),
     ("any branch that begins so", repaired((_WHEN, "when { branch 'ma*' }")), "main only, not on maintenance"),
+    ("another one as well", repaired((_WHEN, "when { anyOf { branch 'main'; branch 'master' } }")), "main only, not on master"),
     ("any branch that begins so, by a method", repaired((_WHEN, "when { expression { env.BRANCH_NAME.startsWith('main') } }")), "main only, not on maintenance"),
     ("any branch that has it in it", repaired((_WHEN, "when { expression { BRANCH_NAME =~ 'main' } }")), "main only, not on (maintenance|domain)"),
     ("any branch that ends so", repaired((_WHEN, "when { branch '**/main' }")), "main only, not on release/main"),
@@ -256,6 +265,7 @@ RIGHT_3 = [
     ),
     release((_LIVE, "when { expression { params.LIVE.toString().equals('true') } }"), (_REPORT, "post { always { script { sh './report' } } }")),
     release((_LIVE, "when { expression { env.LIVE.toBoolean() } }")),
+    release((_LIVE, "when { expression { params['LIVE'] } }")),
     release((_DEPLOY, "steps { dir('.') { sh returnStatus: false, script: './deploy' }\n sh './smoke' }\n"), (_LIVE, "when { not { equals expected: false, actual: params.LIVE } }")),
 ]  # fmt: skip
 
@@ -270,6 +280,7 @@ WRONG_3 = [
     ("code that asks after every exit code but one", release((_BACK, ""), (_DEPLOY, "steps { script {\n sh './deploy'\n if (sh(script: './smoke', returnStatus: true) != 0) {\n sh './rollback'\n error 'smoke' } } }\n")), "fails half way"),
     ("always live", release(("params.LIVE == true", "true")), "nothing goes live"),
     ("live when it is not asked", release(("params.LIVE == true", "params.LIVE == false")), "nothing goes live"),
+    ("a false text is a true one", release((_LIVE, "when { expression { params.LIVE.toString() } }")), "nothing goes live"),
     ("never live", release(("params.LIVE == true", "params.LIVE == 'true'")), "With LIVE it goes live"),
     ("live by default", release(("description: 'go live?'", "defaultValue: true")), "nothing goes live"),
     ("a text for a parameter", release((_PARAMETER, "string name: 'LIVE', defaultValue: 'false'"), ("params.LIVE == true", "params.LIVE == 'true'")), "booleanParam"),

@@ -15,6 +15,7 @@ from jenkinsfile.groovy import (
     Call,
     Closure,
     GString,
+    Index,
     ListLiteral,
     Literal,
     MapLiteral,
@@ -119,6 +120,8 @@ def type_of(node: Node, known: Known) -> str:
             return _of_name(node, known)
         case Property():
             return _of_property(node, known)
+        case Index(object=Name(name="params"), keys=[Literal(value=str(name))]):
+            return known.parameters.get(name, "null")
         case Unary(operator="!"):
             type_of(node.operand, known)
             return "flag"

@@ -10,6 +10,7 @@ from jenkinsfile.groovy import (
     Call,
     Closure,
     GString,
+    Index,
     ListLiteral,
     Literal,
     MapLiteral,
@@ -51,6 +52,8 @@ def evaluate(node: Node, scope: Scope) -> Any:
             return seen[node.name]
         case Property(object=Name(name="params")):
             return scope.parameters.get(text_of(node.name) or "")
+        case Index(object=Name(name="params"), keys=[Literal(value=str(name))]):
+            return scope.parameters.get(name)
         case Property(object=Name(name="env")):
             return scope.seen().get(text_of(node.name) or "")
         case Unary(operator="!"):
