@@ -114,6 +114,9 @@ ANSWERS = {
     "env.B.equalsIgnoreCase('MAIN')": True,
     "env.B.equalsIgnoreCase(\"m${'ain'}\")": True,
     "'straße'.equalsIgnoreCase('STRASSE')": False,
+    "'ß'.equalsIgnoreCase('ẞ')": True,  # the same in small letters
+    "'ς'.equalsIgnoreCase('σ')": True,  # the same in capital letters
+    "'a'.equalsIgnoreCase('ab')": False,
     "env.B.startsWith('ma')": True,
     "env.B.startsWith('')": True,
     "env.B.startsWith(\"${env.B}x\")": False,
@@ -219,6 +222,12 @@ REFUSED = {
     "def x = 'a'\ndef x = 'b'": "x can't be declared here",
     "def x = 'a'\nif (true) { def x = 'b' }": "x can't be declared here",
     "def env = 'a'": "env can't be declared here",
+    "def params = 'a'": "params can't be declared here",
+    "def currentBuild = 'a'": "currentBuild can't be declared here",
+    "def scm = 'a'\ncheckout scm": "scm can't be declared here",
+    "def sh = 'a'\nsh 'x'": "sh is a variable here",
+    "try { sh 'x' } catch (env) { sh 'y' }": "env can't be declared here",
+    "try { sh 'x' } catch (helper) { sh 'y' }": "helper can't be declared here",
     "def helper = 'a'": "helper can't be declared here",
     "if (true) { def x = 'a' }\necho x": "x is known on a controller only",
     "def x = 'a'\nx = 1": "x is a text",

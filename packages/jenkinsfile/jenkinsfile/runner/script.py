@@ -21,7 +21,7 @@ _DECLARED = {"def": None, "String": "text", "boolean": "flag", "Boolean": "flag"
 #: what catches every error of a step, the interruption by a timeout among them
 _CAUGHT = ("", "def", "Exception", "Throwable", "java . lang . Exception", "java . lang . Throwable")
 #: names that mean something to Jenkins
-_TAKEN = ("env", "params", "currentBuild", "scm", "this", "steps", "script", "docker", "sh")
+_TAKEN = ("env", "params", "currentBuild", "scm")
 
 
 class Returned(Exception):
