@@ -35,6 +35,19 @@ TABLE = {
     ),
     "a text is true unless it is empty": (script(f"if ('false') {{ {log('x')} }}\nif ('') {{ {log('no')} }}"), "success", "a=success", "x"),
     "a variable": (script("def x = 'a' + env.A\nsh \"echo ${x} >> log\"\nx = \"c\"\nsh \"echo $x >> log\""), "success", "a=success", "ab c"),
+    # Groovy: what is declared as a String is one, whatever it is made of
+    "variables with a type": (
+        script(f"String x = \"${{env.A}}\"\nString y = 'b'\nboolean f = params.LIVE\nBoolean g = true\nint n = 3\nInteger m = 4\nif (x.equals(y) && !f && g && n < m) {{ {log('x')} }}"),
+        "success", "a=success", "x",
+    ),
+    "null is no number": (
+        "stage('p') { when { expression { false } }\nstages { " + script("env.V = 'x'") + "} }\n" + stage("b", f"script {{\nint n = env.V?.length()\n{log('no')}\n}}"),
+        "failure", "p=skipped a=skipped b=failure", "",
+    ),
+    "null is false": (
+        "stage('p') { when { expression { false } }\nstages { " + script("env.V = 'x'") + "} }\n" + stage("b", f"script {{\nboolean f = env.V?.isEmpty()\nif (f == false) {{ {log('x')} }}\n}}"),
+        "success", "p=skipped a=skipped b=success", "x",
+    ),
     "a variable of an outer block": (script("def x = 'a'\ndir('.') { x = 'b' }\nif (true) { x = x + 'c' }\nsh \"echo ${x} >> log\""), "success", "a=success", "bc"),
     "a variable hides one of the environment": (script("def A = 'mine'\nsh \"echo ${A} ${env.A} $A >> log; echo \\$A >> log\""), "success", "a=success", "mine b mine b"),
     "two blocks, one name": (script("if (true) { def x = 'a' }\ndef x = 'b'\nsh \"echo ${x} >> log\""), "success", "a=success", "b"),

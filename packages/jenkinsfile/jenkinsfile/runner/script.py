@@ -146,9 +146,9 @@ def run_statement(statement: Node, scope: Scope, run: Callable[[Iterable[Node], 
 
 def _declared(statement: Declaration, scope: Scope) -> object:
     value = evaluate(statement.values[0], scope)
-    if value is None and statement.type in ("int", "boolean"):
-        raise Failed(f"line {statement.line}: null is no {statement.type}")
-    return value
+    if value is None and statement.type == "int":
+        raise Failed(f"line {statement.line}: null is no int")
+    return bool(value) if statement.type == "boolean" else value
 
 
 def _try(statement: Statement, scope: Scope, run: Callable[[Iterable[Node], Scope], None]) -> None:
