@@ -108,7 +108,7 @@ def _watch(command: list[str], folder: str, environment: dict[str, str], parent:
                 break
             if ready:
                 os.read(woken, 512)
-        return code or 0
+        return 128 + signal.SIGTERM if code is None else code
     finally:
         _stop(child, ended=code is not None)
         _kill_detached()

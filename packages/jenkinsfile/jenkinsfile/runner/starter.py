@@ -26,18 +26,25 @@ class Starter:
     def start(self, command: tuple[str, ...], folder: Path, variables: Mapping[str, str], files: list[int]) -> None:
         """Start a command; the open files are those of ``guard``."""
         with self._lock:
-            if self._requests is None:
-                self._requests, theirs = socket.socketpair()
-                with theirs:
-                    self._process = subprocess.Popen(
-                        _GUARD, stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True
-                    )
+            if self._process is None or self._process.poll() is not None:
+                self._end()
+                self._begin()
+            assert self._requests is not None
             guard.send(self._requests, list(command), str(folder.absolute()), dict(variables), files)
 
     def close(self) -> None:
         """End it."""
         with self._lock:
-            if self._requests is not None and self._process is not None:
-                self._requests.close()
-                self._process.wait()
-            self._requests = self._process = None
+            self._end()
+
+    def _begin(self) -> None:
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(_GUARD, stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True)
+
+    def _end(self) -> None:
+        if self._requests is not None:
+            self._requests.close()
+        if self._process is not None:
+            self._process.wait()
+        self._requests = self._process = None
