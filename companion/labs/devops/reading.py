@@ -89,7 +89,7 @@ def _agent(section: groovy.Call) -> str:
 
 
 def failing(source: str, name: str) -> str:
-    """The pipeline with the first ``sh`` of a stage's steps replaced by one that fails.
+    """The pipeline with the command of the first ``sh`` in a stage's steps replaced by one that fails.
 
     Raises:
         KeyError: there is no such stage, or it runs no ``sh``.
@@ -99,5 +99,6 @@ def failing(source: str, name: str) -> str:
             calls = [n for n in groovy.walk(stage.sections["steps"]) if isinstance(n, groovy.Call) and n.name == "sh"]
             if calls:
                 first = min(calls, key=lambda call: call.start)
-                return source[: first.start] + "sh 'exit 3'" + source[first.end :]
+                command = pipeline.named_arguments(first).get("script") or first.arguments[0]
+                return source[: command.start] + "'exit 3'" + source[command.end :]
     raise KeyError(f"no stage {name!r} that runs sh")
