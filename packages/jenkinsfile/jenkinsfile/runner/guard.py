@@ -31,10 +31,10 @@ def main() -> int:
     requests, woken = socket.socket(fileno=0), _wake_at_a_childs_end()
     while True:
         _reap()
-        ready, _, _ = select.select([requests, woken], [], [])
+        ready, _, _ = select.select([requests.fileno(), woken], [], [])
         if woken in ready:
             os.read(woken, 512)
-        if requests in ready:
+        if requests.fileno() in ready:
             if (request := receive(requests)) is None:
                 break
             command, files = request
@@ -82,7 +82,8 @@ def _guard(request: list, files: list[int]) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _adopt_orphans()
-        code = _watch(*request, parent)
+        command, folder, environment = request
+        code = _watch(command, folder, environment, parent)
     except SystemExit:
         pass
     finally:

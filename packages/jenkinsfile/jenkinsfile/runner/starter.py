@@ -40,7 +40,9 @@ class Starter:
     def _begin(self) -> None:
         self._requests, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(_GUARD, stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True)
+            self._process = subprocess.Popen(
+                _GUARD, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+            )
 
     def _end(self) -> None:
         if self._requests is not None:
