@@ -44,6 +44,10 @@ TABLE = {
         "stage('p') { when { expression { false } }\nstages { " + script("env.V = 'x'") + "} }\n" + stage("b", f"script {{\nint n = env.V?.length()\n{log('no')}\n}}"),
         "failure", "p=skipped a=skipped b=failure", "",
     ),
+    "null in a text": (
+        "stage('p') { when { expression { false } }\nstages { " + script("env.V = 'x'") + "} }\n" + stage("b", "sh \"echo ${env.V} ${env.V + 'y'} >> log\""),
+        "success", "p=skipped a=skipped b=success", "null nully",
+    ),
     "null is false": (
         "stage('p') { when { expression { false } }\nstages { " + script("env.V = 'x'") + "} }\n" + stage("b", f"script {{\nboolean f = env.V?.isEmpty()\nif (f == false) {{ {log('x')} }}\n}}"),
         "success", "p=skipped a=skipped b=success", "x",
