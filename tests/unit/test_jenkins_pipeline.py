@@ -65,7 +65,18 @@ def test_where_the_steps_run(agent, stage, found):
 
 
 @pytest.mark.parametrize(
-    "step", ["sh 'true'", 'sh "true"', "sh(script: 'true')", "sh '''\n true\n '''", "timeout(1) { sh 'true' }"]
+    "step",
+    [
+        "sh 'true'",
+        'sh "true"',
+        "sh(script: 'true')",
+        "sh script: 'tr' + 'ue', label: 'x'",
+        "sh '''\n true\n '''",
+        "timeout(1) { sh 'true' }",
+        "script {\n sh 'true'\n }",
+        "script {\n if (sh(returnStatus: true, script: 'true') != 0) { error 'x' }\n }",
+        "script {\n try { sh 'true' } catch (e) { throw e }\n }",
+    ],
 )
 def test_a_stage_that_fails_however_it_is_written(step):
     text = SOUND.replace("sh 'true'", f"{step}\n sh 'touch log'")
@@ -80,7 +91,7 @@ def test_there_is_no_such_stage():
 
 def test_a_refused_pipeline_is_said_as_the_students_fault():
     with pytest.raises(AssertionError, match="does not run this pipeline"):
-        reading.attempt(SOUND.replace("sh 'true'", "script { sh 'true' }"))
+        reading.attempt(SOUND.replace("sh 'true'", "script { for (x in ['a']) { sh 'true' } }"))
 
 
 def test_nobody_serves_where_nothing_was_put(tmp_path):

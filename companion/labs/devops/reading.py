@@ -6,6 +6,7 @@ For a test of a pipeline that somebody else has written. The text has to be with
 
 from __future__ import annotations
 
+import functools
 import math
 import tempfile
 from collections.abc import Mapping
@@ -35,11 +36,17 @@ def attempt(source: str, programs: Mapping[str, str] | None = None, **settings: 
         (folder / name).write_text(f"#!/bin/sh\n{commands}\n", encoding="utf-8")
         (folder / name).chmod(0o755)
     try:
-        result = runner.run(source, folder, **settings).result
+        result = runner.run(_read(source), folder, **settings).result
     except jenkinsfile.PipelineError as refusal:
         raise AssertionError(f"The rehearsal does not run this pipeline: {refusal}") from None
     log = folder / "log"
     return result, log.read_text(encoding="utf-8").split() if log.exists() else []
+
+
+@functools.lru_cache(maxsize=8)
+def _read(source: str) -> pipeline.Pipeline:
+    """A pipeline, read once for all attempts at it."""
+    return pipeline.read_pipeline(source)
 
 
 def limit(read: pipeline.Pipeline) -> float | None:
@@ -82,7 +89,7 @@ def _agent(section: groovy.Call) -> str:
 
 
 def failing(source: str, name: str) -> str:
-    """The pipeline with the first ``sh`` of a stage's steps replaced by one that fails.
+    """The pipeline with the command of the first ``sh`` in a stage's steps replaced by one that fails.
 
     Raises:
         KeyError: there is no such stage, or it runs no ``sh``.
@@ -92,5 +99,6 @@ def failing(source: str, name: str) -> str:
             calls = [n for n in groovy.walk(stage.sections["steps"]) if isinstance(n, groovy.Call) and n.name == "sh"]
             if calls:
                 first = min(calls, key=lambda call: call.start)
-                return source[: first.start] + "sh 'exit 3'" + source[first.end :]
+                command = pipeline.named_arguments(first).get("script") or first.arguments[0]
+                return source[: command.start] + "'exit 3'" + source[command.end :]
     raise KeyError(f"no stage {name!r} that runs sh")

@@ -157,7 +157,7 @@ def test_without_a_proc_the_guard_asks_ps(monkeypatch):
     try:
         wanted = {child.pid, int(child.stdout.readline())}
         assert wanted <= set(guard.descendants(os.getpid()))
-        monkeypatch.setattr(guard, "Path", lambda *_: Path("/nowhere"))
+        monkeypatch.setattr(guard, "_PROC", "/nowhere")
         assert wanted <= set(guard.descendants(os.getpid()))
     finally:
         child.communicate(b"\n\n")

@@ -9,36 +9,7 @@ import os
 
 import pytest
 from jenkinsfile import PipelineError, check, runner
-
-
-def log(word: str) -> str:
-    return f"sh 'echo {word} >> log'"
-
-
-def stage(name: str, steps: str = "", more: str = "") -> str:
-    return f"stage('{name}') {{\n{more}\nsteps {{\n{steps or log(name)}\n}}\n}}\n"
-
-
-def pipeline(stages: str, head: str = "agent any", tail: str = "") -> str:
-    return f"pipeline {{\n{head}\nstages {{\n{stages}\n}}\n{tail}\n}}\n"
-
-
-def post(*conditions: str) -> str:
-    """A post with these conditions, in the wrong order; each writes its name down."""
-    return "post {\n" + "".join(f"{name} {{ {log(name)} }}\n" for name in reversed(conditions)) + "}"
-
-
-def rehearse(folder, source: str, **settings) -> tuple[str, dict[str, str], list[str]]:
-    """The result, the status of each stage, and what was written down, in its order."""
-    assert check(source) == []
-    done = runner.run(source, folder, **settings)
-    written = folder / "log"
-    return (
-        done.result,
-        {stage.name: stage.status for stage in done.stages},
-        written.read_text().split() if written.exists() else [],
-    )
-
+from pipelines import log, pipeline, post, rehearse, stage
 
 ALL = (
     "always",
@@ -195,6 +166,8 @@ TABLE = {
     ),
     # a script that names its interpreter is run by it, without -e; a command's signal is 128 and its number
     "interpreter": (pipeline(stage("a", "sh '''#!/bin/sh\nfalse\necho on >> log'''")), "success", "a=success", "on"),
+    "an interpreter that is not there": (pipeline(stage("a", "sh '''#!/nowhere/sh\necho on'''")), "failure", "a=failure", ""),
+    "a command's signal": (pipeline(stage("a", "sh 'kill -9 $$ ; echo on'\n") ), "failure", "a=failure", ""),
     "blank line before it": (pipeline(stage("a", "sh '''\n#!/bin/sh\nfalse\necho on >> log'''")), "failure", "a=failure", ""),
     "exit codes are values": (pipeline(stage("a", "sh(script: 'exit 3', returnStatus: true)\nsh(script: 'echo x', returnStdout: true)\n" + log("a"))), "success", "a=success", "a"),
 }  # fmt: skip
@@ -227,6 +200,9 @@ environment { A = 'b' }
         ("expression { params.LIVE }", False, {}),
         ("expression { LIVE }", True, {}),  # the text 'false' is no empty one
         ("expression { params.LIVE == 'false' }", False, {}),
+        ("expression { params['LIVE'] }", False, {}),
+        ("expression { params['LIVE'] }", True, {"parameters": {"LIVE": True}}),
+        ("expression { params['NOBODY'] == null && params[\"HOW\"] == 'slow' }", True, {}),
         ("expression { return env.WHO == 'ada' && HOW == 'slow' }", True, {}),
         ("expression { params.NOBODY == null }", True, {}),
         ("expression { env.NOBODY ?: params.LIVE }", False, {}),
@@ -355,11 +331,13 @@ def test_reports_of_tests_and_artifacts(tmp_path):
 
 REFUSED = {
     "the result so far": stage("b", more="when { expression { currentBuild.result == null } }"),
-    "a method": stage("b", more="when { expression { params.LIVE.toBoolean() } }"),
-    "a method of a variable": stage("b", more="when { expression { env.A.startsWith('b') } }"),
+    "a method": stage("b", more="when { expression { env.A.tokenize('x') } }"),
+    "a method of what may be anything": stage("b", more="when { expression { env.NOBODY.isEmpty() } }"),
     "two statements": stage("b", more="when { expression { def x = 1; x == 1 } }"),
     "an unknown name": stage("b", 'echo "${NOBODY}"'),
     "a variable of a controller": stage("b", 'echo "${env.GIT_COMMIT}"'),
+    "an index of env": stage("b", more="when { expression { env['A'] == 'b' } }"),  # not let through by the sandbox
+    "an index that is computed": stage("b", more="when { expression { params[env.A] } }"),
     "the branch": stage("b", 'echo "${env.BRANCH_NAME}"'),
     "a branch": stage("b", more="when { branch 'main' }"),
     "not a branch": stage("b", more="when { not { branch 'main' } }"),
@@ -372,8 +350,8 @@ REFUSED = {
     "triggeredBy": stage("b", more="when { triggeredBy 'TimerTrigger' }"),
     "a condition of a plugin": stage("b", more="when { commitMessage 'x' }"),
     "a regular expression of Java": stage("b", more="when { branch pattern: 'a++', comparator: 'REGEXP' }"),
-    "script": stage("b", "script { sh 'x' }"),
-    "script in post": stage("b", more="post { always { script { sh 'x' } } }"),
+    "a loop": stage("b", "script { for (x in [1]) { sh 'x' } }"),
+    "a loop in post": stage("b", more="post { always { script { while (true) { sh 'x' } } } }"),
     "a step of a plugin": stage("b", "catchError { deployTo 'x' }"),
     "in nested stages": "stage('p') { stages { " + stage("b", "echo currentBuild.number") + "} }",
     "in parallel": "stage('p') { parallel { " + stage("b", "error \"${currentBuild.result}\"") + stage("c") + "} }",

@@ -140,7 +140,10 @@ def test_chosen_stages_and_steps_that_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        (file(stage("a", "sh 'touch a'") + stage("b", "script { sh 'x' }")), "step script runs on a controller only"),
+        (
+            file(stage("a", "sh 'touch a'") + stage("b", "script { node { sh 'x' } }")),
+            "step node runs on a controller only",
+        ),
         (file(stage("a", "sh 'touch a'") + stage("b", "deployTo 'x'")), "step deployTo runs on a controller only"),
         (file(stage("a", "sh 'touch a'", "input { message 'x' }")), "has input"),
         (file("stage('a') { step { sh 'touch a' } }"), "line 5: stage 'a' has no section 'step'"),
@@ -169,6 +172,14 @@ def test_a_runner_that_is_killed_or_interrupted_leaves_no_process(tmp_path, sig)
     process.send_signal(sig)
     process.wait(60)
     assert_gone(mark)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is found in /proc")
+def test_a_command_whose_guard_loses_its_parent_is_ended_and_the_run_goes_on(tmp_path):
+    killer = """sh 'kill -9 $(cut -d" " -f4 /proc/$PPID/stat); sleep 600'"""
+    done = runner.run(file(stage("a", killer, "post { always { sh 'touch after' } }")), tmp_path)
+    assert (done.result, "exit code 143" in done["a"].reason) == ("failure", True)
+    assert (tmp_path / "after").exists()
 
 
 def test_the_drawing_has_every_stage_and_what_runs_together_side_by_side():

@@ -23,6 +23,14 @@ RIGHT_1 = [
             break
     return result
 """),
+    gate("""    names, faulty = sorted(sources), []
+    for name in names:
+        try:
+            pipeline.read_pipeline(sources[name])
+        except jenkinsfile.PipelineError:
+            faulty.append(name)
+    return [f"{name}:{min(jenkinsfile.examine(sources[name]).findings).line}" for name in faulty]
+"""),
     gate("""    import subprocess, sys
     result = []
     for name in sorted(sources.keys()):
@@ -123,6 +131,8 @@ RIGHT_2 = [
     repaired((_ALWAYS, "success { sh 'echo done >> log' }"), (_FAILURE, "failure {\n sh 'echo done >> log'\n sh 'echo back >> log'\n }")),
     repaired((_WHEN, "when { not { not { branch 'main' } } }"), (_SHIP, "steps { echo 'shipping'\n sh \"echo ship >> log\" }")),
     repaired(("agent any", "agent { label '' }"), ("pipeline {", "/* mended */ pipeline {"), ("'echo done >> log'", "'printf \"done\\\\n\" >> log'")),
+    repaired((_WHEN, "when { expression { env.BRANCH_NAME.equals('main') } }")),
+    repaired((_WHEN, "when { expression { env.BRANCH_NAME ==~ /main/ } }"), (_SHIP, "steps { script { sh 'echo ship >> log' } }")),
     repaired((_WHEN, "when { equals expected: 'main', actual: env.BRANCH_NAME }"), ("agent any", "agent any\n environment { OUT = 'log' }"), ("'echo build >> log'", "'echo build >> $OUT'")),
     """
 def repaired():
@@ -146,6 +156,9 @@ WRONG_2 = [
     ("the condition thrown out", repaired((_WHEN, "when { expression { true } }")), "keep its when"),
     ("the when thrown out", repaired((_WHEN, "")), "keep its when"),
     ("any branch that begins so", repaired((_WHEN, "when { branch 'ma*' }")), "main only, not on maintenance"),
+    ("another one as well", repaired((_WHEN, "when { anyOf { branch 'main'; branch 'master' } }")), "main only, not on master"),
+    ("any branch that begins so, by a method", repaired((_WHEN, "when { expression { env.BRANCH_NAME.startsWith('main') } }")), "main only, not on maintenance"),
+    ("any branch that has it in it", repaired((_WHEN, "when { expression { BRANCH_NAME =~ 'main' } }")), "main only, not on (maintenance|domain)"),
     ("any branch that ends so", repaired((_WHEN, "when { branch '**/main' }")), "main only, not on release/main"),
     ("all but feature", repaired((_WHEN, "when { not { branch 'feature' } }")), "runs on main only"),
     ("another branch", repaired((_WHEN, "when { branch 'master' }")), "On main both stages run"),
@@ -241,6 +254,18 @@ RIGHT_3 = [
     release((_LIVE, "when { anyOf { equals expected: 'true', actual: env.LIVE } }"), (_FAST, "    environment { HERE = '.' }\n" + _FAST), ("sh './smoke'", "sh '$HERE/smoke'"), ("'./report'", "\"${HERE}/report\"")),
     release(("sh(script: './lint')", "timeout(5) { sh './lint' }"), ("sh(script: './test')", "withEnv(['A=b']) { sh './test' }"), ("agent any", "agent { label 'linux' }")),
     release((_DEPLOY, "steps { sh './deploy; ./smoke' }\n")),  # sh stops at the first that fails
+    # code
+    release((_LIVE, ""), ("sh './live'", "script { if (params.LIVE) { sh './live' } }")),
+    release((_LIVE, ""), ("sh './live'", "script {\n if (!params.LIVE) { return }\n sh './live' }")),
+    release((_BACK, ""), (_DEPLOY, "steps { script {\n try {\n sh './deploy'\n sh './smoke'\n } catch (Exception e) {\n sh './rollback'\n throw e\n } } }\n")),
+    release((_BACK, ""), (_DEPLOY, "steps { script {\n def ok = false\n try {\n sh './deploy'\n sh './smoke'\n ok = true\n } finally {\n if (!ok) { sh './rollback' } } } }\n")),
+    release(
+        (_BACK, ""),
+        (_DEPLOY, "steps { script {\n def code = sh(script: './deploy && ./smoke', returnStatus: true)\n if (code != 0) {\n sh './rollback'\n error \"exit code ${code}\" } } }\n"),
+    ),
+    release((_LIVE, "when { expression { params.LIVE.toString().equals('true') } }"), (_REPORT, "post { always { script { sh './report' } } }")),
+    release((_LIVE, "when { expression { env.LIVE.toBoolean() } }")),
+    release((_LIVE, "when { expression { params['LIVE'] } }")),
     release((_DEPLOY, "steps { dir('.') { sh returnStatus: false, script: './deploy' }\n sh './smoke' }\n"), (_LIVE, "when { not { equals expected: false, actual: params.LIVE } }")),
 ]  # fmt: skip
 
@@ -248,9 +273,14 @@ WRONG_3 = [
     ("nothing", "def release_pipeline():\n    return None\n", "The text of a pipeline"),
     ("no agent", release(("    agent any\n", "")), "has a fault in line"),
     ("agent none", release(("agent any", "agent none")), "does not run|By default"),
-    ("a script block", release(("steps { sh './live' }", "steps { script { sh './live' } }")), "does not run this pipeline"),
+    ("a loop", release((_DEPLOY, "steps { script { for (x in ['deploy', 'smoke']) { sh \"./${x}\" } } }\n")), "does not run this pipeline: line .*for in a script block"),
+    ("code that is caught, and all is well", release((_BACK, ""), (_DEPLOY, "steps { script { try { sh './deploy'\n sh './smoke' } catch (e) { sh './rollback' } } }\n")), "roll back, don't go live|the run is a success"),
+    ("code that goes back whatever happens", release((_BACK, ""), (_DEPLOY, "steps { script { try { sh './deploy'\n sh './smoke' } finally { sh './rollback' } } }\n")), "By default"),
+    ("code that notes the failure and goes on", release((_BACK, ""), (_DEPLOY, "steps { script { try { sh './deploy'\n sh './smoke' } catch (e) { sh './rollback'\n currentBuild.result = 'FAILURE' } } }\n")), "roll back, don't go live"),
+    ("code that asks after every exit code but one", release((_BACK, ""), (_DEPLOY, "steps { script {\n sh './deploy'\n if (sh(script: './smoke', returnStatus: true) != 0) {\n sh './rollback'\n error 'smoke' } } }\n")), "fails half way"),
     ("always live", release(("params.LIVE == true", "true")), "nothing goes live"),
     ("live when it is not asked", release(("params.LIVE == true", "params.LIVE == false")), "nothing goes live"),
+    ("a false text is a true one", release((_LIVE, "when { expression { params.LIVE.toString() } }")), "nothing goes live"),
     ("never live", release(("params.LIVE == true", "params.LIVE == 'true'")), "With LIVE it goes live"),
     ("live by default", release(("description: 'go live?'", "defaultValue: true")), "nothing goes live"),
     ("a text for a parameter", release((_PARAMETER, "string name: 'LIVE', defaultValue: 'false'"), ("params.LIVE == true", "params.LIVE == 'true'")), "booleanParam"),

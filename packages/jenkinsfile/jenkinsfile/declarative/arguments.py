@@ -24,6 +24,16 @@ def check_values(report: Report, arguments: Iterable[Node]) -> None:
             report.add(value, f"the number {value.value} is too large: the largest is {_LARGEST}")
 
 
+def check_keys(report: Report, arguments: Iterable[Node]) -> bool:
+    """The names of arguments have to be written out: Jenkins reads them before anything runs. Whether they are."""
+    maps = [value for value in arguments if isinstance(value, MapLiteral) and value.named]
+    computed = [key for named in maps for key, _ in named.entries if text_of(key) in (None, "*")]
+    for key in computed:
+        found = "*:" if text_of(key) else in_words(key)
+        report.add(key, f"expected the name of an argument in plain words, found {found}")
+    return not computed
+
+
 def check_arguments(
     report: Report,
     call: Call,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jenkinsfile import vocabulary
-from jenkinsfile.declarative.arguments import check_arguments, check_values
+from jenkinsfile.declarative.arguments import check_arguments, check_keys, check_values
 from jenkinsfile.declarative.blocks import body_of, name_of, named_call, required_block
 from jenkinsfile.declarative.findings import Report
 from jenkinsfile.declarative.words import in_words
@@ -43,6 +43,8 @@ def check_branches(report: Report, call: Call, within_parallel: bool) -> None:
         )
     if within_parallel and len(branches) > 1:
         report.add(call, "parallel can't stand within another parallel or matrix")
+    if not check_keys(report, call.arguments):
+        return
     for key, value in entries:
         if text_of(key) == "failFast":
             if not (isinstance(value, Literal) and isinstance(value.value, bool)):
@@ -74,6 +76,8 @@ def check_step(report: Report, statement: Node) -> None:
         return
     arguments = call.arguments[:-1] if call.block else call.arguments
     check_values(report, arguments)
+    if not check_keys(report, arguments):
+        return
     if signature := vocabulary.STEPS.get(name):
         check_arguments(report, call, name, arguments, signature, block=call.block is not None)
     if call.block:

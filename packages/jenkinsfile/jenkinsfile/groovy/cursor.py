@@ -86,6 +86,10 @@ class Cursor:
         """The error that the present token can't stand here."""
         return self.error(f"unexpected {shown(self.token)}")
 
+    def text(self, begin: int, end: int) -> str:
+        """The tokens from one number up to another, as words."""
+        return " ".join(token.text for token in self.tokens[begin:end] if token.kind != "newline")
+
     def span(self, begin: Token | Node) -> tuple[int, int, int, int]:
         """Place of a node from ``begin`` to the token before the present one."""
         return begin.line, begin.column, begin.start, self.tokens[self.at - 1].end

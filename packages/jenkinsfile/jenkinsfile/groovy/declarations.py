@@ -30,7 +30,7 @@ def read_declaration(cursor: Cursor, top: bool = False) -> Node | None:
     name = cursor.take()
     if cursor.token.is_op("(") and name.kind != "keyword":
         return read_method(cursor, begin, name, top)
-    return read_variables(cursor, begin, name)
+    return read_variables(cursor, begin, name, cursor.text(mark, cursor.at - 1))
 
 
 def step_to_declared_name(cursor: Cursor, modified: bool) -> bool:
@@ -51,8 +51,8 @@ def step_to_declared_name(cursor: Cursor, modified: bool) -> bool:
     return cursor.token.kind == "word" or (cursor.token.kind == "string" and cursor.peek().is_op("("))
 
 
-def read_variables(cursor: Cursor, begin: Token, name: Token) -> Declaration:
-    """``int a = 1, b``, from behind the first name."""
+def read_variables(cursor: Cursor, begin: Token, name: Token, declared: str) -> Declaration:
+    """``int a = 1, b``, from behind the first name; ``declared`` is what stands before it."""
     names = [name.text]
     values: list[Node] = []
     if cursor.take_op("="):
@@ -64,7 +64,7 @@ def read_variables(cursor: Cursor, begin: Token, name: Token) -> Declaration:
         if cursor.take_op("="):
             cursor.skip_newlines()
             values.append(read_command(cursor))
-    return Declaration(*cursor.span(begin), names, values)
+    return Declaration(*cursor.span(begin), names, values, declared)
 
 
 def read_tuple_declaration(cursor: Cursor, begin: Token) -> Declaration:

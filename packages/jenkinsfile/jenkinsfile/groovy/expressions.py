@@ -175,7 +175,7 @@ def step_to_dot(cursor: Cursor) -> bool:
 
 def read_property(cursor: Cursor, value: Node) -> Property:
     """``.name`` of a value."""
-    cursor.take()
+    operator = cursor.take().text
     cursor.skip_newlines()
     cursor.take_op("@")
     token = cursor.token
@@ -186,7 +186,7 @@ def read_property(cursor: Cursor, value: Node) -> Property:
         name = read_primary(cursor)
     else:
         raise cursor.unexpected()
-    return Property(*cursor.span(value), value, name)
+    return Property(*cursor.span(value), value, name, operator)
 
 
 def read_command(cursor: Cursor) -> Node:
@@ -241,7 +241,7 @@ def call_of(cursor: Cursor, callee: Node, arguments: list[Node]) -> Call:
     """The call of a name, a property or any value."""
     span = cursor.span(callee)
     if isinstance(callee, Property):
-        return Call(*span, callee.object, callee.name, arguments)
+        return Call(*span, callee.object, callee.name, arguments, callee.operator)
     return Call(*span, None, callee, arguments)
 
 

@@ -69,11 +69,13 @@ class Call(Node):
     Attributes:
         method: a ``Name`` or string ``Literal``, or any expression where the name is computed.
         arguments: named ones first, as one ``MapLiteral``; a block after the parentheses last.
+        operator: what stands between the object and the method: ``.``, ``?.``, ``*.``.
     """
 
     object: Node | None
     method: Node
     arguments: list[Node]
+    operator: str = "."
 
     @property
     def name(self) -> str | None:
@@ -88,10 +90,11 @@ class Call(Node):
 
 @dataclass(slots=True)
 class Property(Node):
-    """``object.name``."""
+    """``object.name``; ``operator`` says with which dot: ``.``, ``?.``, ``*.``, ``.&``, ``.@``."""
 
     object: Node
     name: Node
+    operator: str = "."
 
 
 @dataclass(slots=True)
@@ -138,10 +141,15 @@ class New(Node):
 
 @dataclass(slots=True)
 class Declaration(Node):
-    """The variables that a statement declares, and their first values, where they have some."""
+    """The variables that a statement declares, and their first values, where they have some.
+
+    Attributes:
+        type: what stands before the names: ``def``, ``String``, ``final int``; '' where nothing does.
+    """
 
     names: list[str]
     values: list[Node]
+    type: str = ""
 
 
 @dataclass(slots=True)

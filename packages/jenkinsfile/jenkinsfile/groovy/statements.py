@@ -8,7 +8,7 @@ from jenkinsfile.groovy.arguments import MODIFIERS, read_parameter
 from jenkinsfile.groovy.cursor import Cursor, shown
 from jenkinsfile.groovy.declarations import read_block, read_declaration, read_import
 from jenkinsfile.groovy.expressions import read_command, read_expression, read_path
-from jenkinsfile.groovy.nodes import ASSIGNMENTS, Binary, Node, Statement
+from jenkinsfile.groovy.nodes import ASSIGNMENTS, Binary, Declaration, Node, Statement
 from jenkinsfile.groovy.typenames import read_type
 from jenkinsfile.groovy.values import arrow_follows, read_closure, read_name
 from jenkinsfile.tokens import Token
@@ -169,18 +169,22 @@ def read_switch(cursor: Cursor, begin: Token) -> Statement:
 
 
 def read_try(cursor: Cursor, begin: Token) -> Statement:
-    """``try { } catch (A | B e) { } finally { }``."""
+    """``try { } catch (A | B e) { } finally { }``: its block, then a statement ``catch`` for each, then ``finally``."""
     cursor.skip_newlines()
     parts: list[Node] = [read_block(cursor)]
     while take_keyword(cursor, "catch"):
+        caught = cursor.tokens[cursor.at - 1]
         cursor.expect("(")
-        read_parameter(cursor, catch=True)
+        place, mark = cursor.token, cursor.at
+        name = read_parameter(cursor, catch=True)
+        declared = Declaration(*cursor.span(place), [name], [], cursor.text(mark, cursor.at - 1))
         cursor.expect(")")
         cursor.skip_newlines()
-        parts.append(read_block(cursor))
+        parts.append(Statement(*cursor.span(caught), "catch", [declared, read_block(cursor)]))
     if take_keyword(cursor, "finally"):
+        last = cursor.tokens[cursor.at - 1]
         cursor.skip_newlines()
-        parts.append(read_block(cursor))
+        parts.append(Statement(*cursor.span(last), "finally", [read_block(cursor)]))
     elif len(parts) == 1:
         raise cursor.error("a try needs a catch or a finally", begin)
     return Statement(*cursor.span(begin), "try", parts)

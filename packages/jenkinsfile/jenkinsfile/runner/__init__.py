@@ -3,8 +3,8 @@
 For trying a pipeline before it is pushed. It does what Jenkins does, or refuses with a PipelineError before anything runs: the
 README lists both. What is only noted, such as mail, stands in ``Run.left_out``.
 
-The modules from the smallest piece to the largest: ``results``, ``scope``, ``processes`` (with ``guard``), ``patterns``, ``known``,
-``values``, ``conditions``, ``environment``, ``parameters``, ``reports``, ``steps``, ``post``, ``plan``, ``job``.
+The modules from the smallest piece to the largest: ``results``, ``starter`` (with ``guard``), ``scope``, ``processes``, ``patterns``, ``strings``,
+``known``, ``values``, ``script``, ``conditions``, ``environment``, ``parameters``, ``reports``, ``steps``, ``post``, ``plan``, ``job``.
 """
 
 from jenkinsfile.runner.job import run

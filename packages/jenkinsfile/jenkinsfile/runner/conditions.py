@@ -13,7 +13,8 @@ from jenkinsfile.pipeline import calls_in, named_arguments
 from jenkinsfile.runner.known import Known, check_call, refused, type_of
 from jenkinsfile.runner.patterns import compare, is_common
 from jenkinsfile.runner.scope import Scope
-from jenkinsfile.runner.values import evaluate, same, shown
+from jenkinsfile.runner.strings import same, shown
+from jenkinsfile.runner.values import evaluate
 
 #: attributes of a change request, and the variables that a controller keeps them in
 CHANGE = {
@@ -74,6 +75,8 @@ def check_condition(call: Call, known: Known, facts: Facts, *, negated: bool = F
     kinds, fact = _CONDITIONS[name]
     check_call(call, known, kinds)
     _check_comparison(call)
+    if name == "equals" and {type_of(value, known) for value in named_arguments(call).values()} == {"text", "number"}:
+        raise refused(call, "a text and a number are not compared here: Groovy does it in its own way")
     if fact is None or getattr(facts, fact) is not None:
         return []
     if fact == "change" and negated:
@@ -178,7 +181,7 @@ def _known(comparator: str, default: str = "GLOB") -> str:
 
 
 def _environment(call: Call, scope: Scope) -> bool:
-    value = scope.variables.get(shown(_value(call, "name", scope)), "")
+    value = scope.seen().get(shown(_value(call, "name", scope)), "")
     wanted = shown(_value(call, "value", scope, ""))
     comparator = _known(str(_value(call, "comparator", scope, "") or "").upper(), "EQUALS")
     if _value(call, "ignoreCase", scope, False):

@@ -8,7 +8,8 @@ from jenkinsfile.declarative.blocks import body_of
 from jenkinsfile.groovy import Binary, Call, Literal, Name, Node, Property, text_of, walk
 from jenkinsfile.runner.known import Known, refused, type_of
 from jenkinsfile.runner.scope import Scope
-from jenkinsfile.runner.values import evaluate, shown
+from jenkinsfile.runner.strings import shown
+from jenkinsfile.runner.values import evaluate
 
 
 def check_environment(section: Call | None, known: Known) -> Known:

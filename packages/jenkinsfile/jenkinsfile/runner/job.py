@@ -23,7 +23,7 @@ from jenkinsfile.runner.post import run_post
 from jenkinsfile.runner.results import STATUSES, Build, Failed, Run, StageRun, first_of, worst
 from jenkinsfile.runner.scope import Interrupt, Scope
 from jenkinsfile.runner.steps import run_steps, with_options
-from jenkinsfile.runner.values import shown
+from jenkinsfile.runner.strings import shown
 
 
 def run(
@@ -129,6 +129,7 @@ class _Job:
                 error = run_post(sections.get("post"), scope.inside(node=False), error)
         finally:
             scope.halt.set()
+            scope.starter.close()
         result = worst(scope.build.result, error.status if error else "success")
         return Run(result, list(self.stages.values()), scope.output, scope.left_out)
 
@@ -183,7 +184,7 @@ class _Job:
             error = self.sequence(stage.children, path, scope)
         else:
             try:
-                run_steps(calls_in(stage.sections["steps"]), scope)
+                run_steps(stage.sections["steps"], scope)
             except Failed as failure:
                 error = failure
         error = run_post(stage.sections.get("post"), scope, error, self.stages[path])

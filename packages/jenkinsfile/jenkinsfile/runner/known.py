@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from jenkinsfile import vocabulary
+from jenkinsfile.declarative.arguments import check_arguments
+from jenkinsfile.declarative.findings import Report
 from jenkinsfile.errors import PipelineError
 from jenkinsfile.groovy import (
     Binary,
     Call,
     Closure,
     GString,
+    Index,
     ListLiteral,
     Literal,
     MapLiteral,
@@ -24,6 +28,7 @@ from jenkinsfile.groovy import (
 )
 from jenkinsfile.pipeline import named_arguments
 from jenkinsfile.runner.patterns import is_common
+from jenkinsfile.runner.strings import METHODS
 
 #: variables of one build, which another build that this process belongs to may have set
 _BUILDS = (
@@ -45,6 +50,19 @@ def is_controllers(name: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Local:
+    """A variable of a ``script`` block.
+
+    Attributes:
+        type: as ``type_of`` names it, or ``error`` of what a ``catch`` has caught.
+        plain: whether it is surely a Java String, and no interpolated one.
+    """
+
+    type: str
+    plain: bool = True
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known at a place in the pipeline.
 
@@ -53,12 +71,22 @@ class Known:
         parameters: the type of each parameter, ``text`` or ``flag``.
         unset: variables of a controller that are known not to be set.
         hidden: names that mean something else, as the file defines them outside of the pipeline.
+        settled: variables that ``env.NAME = ...`` does not change, or that this process can't follow.
+        assigned: variables that ``env.NAME = ...`` sets somewhere, perhaps.
+        locals: the variables of a ``script`` block by name; None outside of one.
     """
 
     variables: frozenset[str]
     parameters: Mapping[str, str]
     unset: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    assigned: frozenset[str] = frozenset()
+    locals: Mapping[str, Local] | None = None
+
+    def with_local(self, name: str, local: Local) -> Known:
+        """With one more variable of a script block."""
+        return replace(self, locals={**(self.locals or {}), name: local})
 
     def with_variables(self, names: Iterable[str]) -> Known:
         """With more variables."""
@@ -92,6 +120,8 @@ def type_of(node: Node, known: Known) -> str:
             return _of_name(node, known)
         case Property():
             return _of_property(node, known)
+        case Index(object=Name(name="params"), keys=[Literal(value=str(name))]):
+            return known.parameters.get(name, "null")
         case Unary(operator="!"):
             type_of(node.operand, known)
             return "flag"
@@ -113,6 +143,12 @@ def _of_literal(node: Literal) -> str:
 
 
 def _of_name(node: Name, known: Known) -> str:
+    if local := (known.locals or {}).get(node.name):
+        if local.type == "error":
+            raise refused(
+                node, f"what the error {node.name} says is known on a controller only: it can be thrown again"
+            )
+        return local.type
     if node.name in ("env", "params", "currentBuild", "scm", "this"):
         raise refused(node, f"{node.name} by itself is known on a controller only")
     if node.name in known.variables and node.name not in known.hidden:
@@ -124,6 +160,8 @@ def _of_name(node: Name, known: Known) -> str:
 
 def _of_property(node: Property, known: Known) -> str:
     holder, name = node.object, text_of(node.name)
+    if node.operator not in (".", "?."):
+        raise refused(node, f"the operator {node.operator} is not rehearsed")
     if isinstance(holder, Name) and holder.name == "params" and name:
         return known.parameters.get(name, "null")
     if isinstance(holder, Name) and holder.name == "env" and name:
@@ -151,33 +189,89 @@ def _of_binary(node: Binary, known: Known) -> str:
     if node.operator in ("&&", "||"):
         return "flag"
     if node.operator in ("==", "!=") and not {left, right} & {"list", "match"}:
+        if {left, right} == {"text", "number"}:  # 49 == '1' is true: the number of that character
+            raise refused(node, "a text and a number are not compared here: Groovy does it in its own way")
         return "flag"
     if node.operator == "+" and ((left == "text" and right not in ("list", "match")) or left == right == "number"):
         return left
     if node.operator == "in" and left == "text" and isinstance(node.right, ListLiteral):
+        for item in (node.left, *node.right.items):
+            if type_of(item, known) == "text" and not is_plain(item, known):
+                raise refused(item, f"an interpolated string is never in a list: compare it with ==, {_TO_STRING}")
         return "flag"
     if node.operator in ("<", ">", "<=", ">=") and left == right == "number":
         return "flag"
     if node.operator in ("==~", "=~") and left == "text":
-        pattern = text_of(node.right)
-        if pattern is None or isinstance(node.right, Name) or not is_common(pattern):
-            raise refused(node, "this regular expression is not rehearsed: it may mean something else to Java")
+        _check_pattern(node.right)
         return "flag" if node.operator == "==~" else "match"
     raise refused(node, f"{left} {node.operator} {right} is not rehearsed")
 
 
+_TO_STRING = "or take its toString()"
+
+
+def is_plain(node: Node, known: Known) -> bool:
+    """Whether a text is surely a Java String: an interpolated one equals no String, by ``equals`` and in lists."""
+    match node:
+        case GString():
+            return False
+        case Name() if node.name in (known.locals or {}):
+            return (known.locals or {})[node.name].plain
+        case Binary(operator="+"):
+            return is_plain(node.left, known)
+        case Ternary():
+            return is_plain(node.condition if node.yes is None else node.yes, known) and is_plain(node.no, known)
+    return True
+
+
+def _check_pattern(node: Node) -> None:
+    pattern = text_of(node)
+    if pattern is None or isinstance(node, Name) or not is_common(pattern):
+        raise refused(node, "this regular expression is not rehearsed: it may mean something else to Java")
+
+
 def _of_call(node: Call, known: Known) -> str:
-    method = text_of(node.method) or "this call"
     if node.object is not None:
-        if method == "trim" and not node.arguments and type_of(node.object, known) == "text":
-            return "text"
-        raise refused(node, f"the method {method} is known on a controller only")
+        return _of_method(node, node.object, known)
     if node.name != "sh":
-        raise refused(node, f"{method} is known on a controller only")
+        raise refused(node, f"{text_of(node.method) or 'this call'} is known on a controller only")
+    check_signature(node)
     wanted = check_call(node, known, SH)
     if "returnStdout" in wanted:
         return "text"
     return "number" if "returnStatus" in wanted else "null"
+
+
+def _of_method(node: Call, holder: Node, known: Known) -> str:
+    name = text_of(node.method) or "that is computed"
+    method = METHODS.get(name)
+    if method is None:
+        raise refused(node, f"the method {name} is known on a controller only")
+    of = type_of(holder, known)
+    if of not in method.of:
+        raise refused(node, f"the method {name} of a {of} is not rehearsed")
+    if node.operator not in (".", "?."):
+        raise refused(node, f"the operator {node.operator} is not rehearsed")
+    if len(node.arguments) != len(method.arguments):
+        raise refused(node, f"the method {name} is rehearsed with {len(method.arguments)} arguments")
+    for value, wanted in zip(node.arguments, method.arguments, strict=True):
+        if wanted == "pattern":
+            _check_pattern(value)
+        elif (given := type_of(value, known)) != wanted and (wanted != "any" or given in ("list", "match")):
+            raise refused(value, f"the method {name} of a {given} is not rehearsed")
+        if wanted == "any" and not (is_plain(holder, known) and is_plain(value, known)):
+            raise refused(node, f"an interpolated string equals no string by equals: compare with ==, {_TO_STRING}")
+    return method.result
+
+
+def check_signature(call: Call) -> None:
+    """Hold the arguments of a step against the reference, where the linter has not done so: in code."""
+    report = Report()
+    arguments = call.arguments[:-1] if call.block else call.arguments
+    if signature := vocabulary.STEPS.get(call.name or ""):
+        check_arguments(report, call, call.name or "", arguments, signature, block=call.block is not None)
+    for fault in report.findings:
+        raise refused(call, fault.message)
 
 
 #: the arguments of the step ``sh``
@@ -219,15 +313,18 @@ def _check_argument(call: Call, name: str, value: Node, kind: str, known: Known)
     elif kind in ("unit", "status"):
         if text_of(value) is None or isinstance(value, Name):
             raise refused(value, f"{name} of {call.name} has to be a plain text here")
-        if kind == "status" and str(text_of(value)).upper() not in _RESULTS:
-            raise refused(value, f"{name} of {call.name} is one of {', '.join(_RESULTS)}")
+        if kind == "status" and str(text_of(value)).upper() not in RESULTS:
+            raise refused(value, f"{name} of {call.name} is one of {', '.join(RESULTS)}")
     elif kind == "list":
         if not isinstance(value, ListLiteral):
             raise refused(value, f"{name} of {call.name} has to be a list here")
     elif kind == "any":
         type_of(value, known)
+    elif isinstance(value, Property) and text_of(value.name) in known.assigned:
+        name = text_of(value.name) or ""
+        raise refused(value, f'env.{name} may be null here, when it was not assigned: write "${{env.{name}}}"')
     elif type_of(value, known) != kind:
         raise refused(value, f"{name} of {call.name} has to be a {kind} here")
 
 
-_RESULTS = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")
+RESULTS = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")

@@ -9,7 +9,7 @@ from jenkinsfile.errors import PipelineError
 from jenkinsfile.groovy import Call, ListLiteral, Literal, Node, text_of
 from jenkinsfile.pipeline import Pipeline, calls_in, named_arguments
 from jenkinsfile.runner.known import refused
-from jenkinsfile.runner.values import shown
+from jenkinsfile.runner.strings import shown
 
 _TEXTS = ("string", "stringParam", "text", "textParam")
 _CHOICES = ("choice", "choiceParam")

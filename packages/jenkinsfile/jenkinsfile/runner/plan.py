@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from jenkinsfile.declarative.blocks import is_block
+from jenkinsfile.declarative.blocks import body_of, is_block
 from jenkinsfile.errors import PipelineError
-from jenkinsfile.groovy import Call, Declaration, GString, ListLiteral, Literal, MapLiteral, Name, Node, text_of, walk
+from jenkinsfile.groovy import (
+    Binary,
+    Call,
+    Closure,
+    Declaration,
+    GString,
+    ListLiteral,
+    Literal,
+    MapLiteral,
+    Name,
+    Node,
+    Property,
+    text_of,
+    walk,
+)
 from jenkinsfile.groovy import Statement as GroovyStatement
 from jenkinsfile.pipeline import Pipeline, Stage, calls_in
 from jenkinsfile.runner.conditions import Facts, check_condition
 from jenkinsfile.runner.environment import check_environment
-from jenkinsfile.runner.known import Known, check_call, refused, type_of
+from jenkinsfile.runner.known import Known, check_call, check_signature, refused, type_of
+from jenkinsfile.runner.script import check_statement
 from jenkinsfile.runner.steps import EMPTYING, LEFT_OUT, STEPS
 
 #: options that change nothing of what one build on one machine does
@@ -63,7 +78,11 @@ class Plan:
         """Check everything; PipelineError at the first that is refused."""
         sections = self.pipeline.sections
         hidden = {name for statement in self.pipeline.outside for name in _defined(statement)}
-        known = replace(known, hidden=frozenset(hidden))
+        known = replace(
+            known, hidden=frozenset(hidden), settled=frozenset({*known.parameters, *_set_elsewhere(sections)})
+        )
+        assigned = _assigned(sections)
+        known = replace(known.with_variables(assigned), assigned=frozenset(assigned))
         self.agent(sections.get("agent"), known)
         _refuse_sections(sections, "the pipeline", ("tools", "libraries"))
         inner = check_environment(sections.get("environment"), known)
@@ -131,18 +150,65 @@ class Plan:
 
     def steps(self, block: Call, known: Known, *, last: bool = False) -> None:
         """Check the steps in a block; ``last``: nothing comes after them."""
-        for call in calls_in(block):
-            name = call.name or ""
-            if name in LEFT_OUT or (name in EMPTYING and last) or _is_own_checkout(call):
-                continue
-            if name in EMPTYING:
-                raise refused(call, f"{name} would empty the folder: it is rehearsed in the pipeline's post only")
-            step = STEPS.get(name)
-            if step is None or step.block != (call.block is not None):
-                raise refused(call, f"the step {name} runs on a controller only")
-            check_call(call, known, step.arguments)
-            if step.block:
-                self.steps(call, _within(call, known) if name == "withEnv" else known, last=last)
+        self.statements(body_of(block), known, last=last)
+
+    def statements(self, statements: Iterable[Node], known: Known, *, last: bool = False) -> None:
+        """Check steps, and the code among them in a script block."""
+        for statement in statements:
+            if isinstance(statement, Call):
+                self.step(statement, known, last=last)
+            else:
+                known = check_statement(statement, known, lambda body, inner: self.statements(body, inner, last=last))
+
+    def step(self, call: Call, known: Known, *, last: bool) -> None:
+        """Check one step, and those in its block."""
+        if call.object is not None or call.name is None:
+            raise refused(call, f"{text_of(call.method) or 'this call'} of an object is known on a controller only")
+        name = call.name
+        if name in (known.locals or {}):
+            raise refused(call, f"{name} is a variable here, and can't be called")
+        if name in LEFT_OUT or (name in EMPTYING and last) or _is_own_checkout(call):
+            return
+        if name in EMPTYING:
+            raise refused(call, f"{name} would empty the folder: it is rehearsed in the pipeline's post only")
+        step = STEPS.get(name)
+        if step is None or step.block != (call.block is not None):
+            raise refused(call, f"the step {name} runs on a controller only")
+        if known.locals is not None:
+            check_signature(call)
+        check_call(call, known, step.arguments)
+        if name == "script":
+            known = replace(known, locals=known.locals or {})
+        if step.block:
+            self.steps(call, _within(call, known) if name == "withEnv" else known, last=last)
+
+
+def _assigned(sections: dict[str, Call]) -> set[str]:
+    """The environment variables that code somewhere in the pipeline sets: from then on they are there for the whole build."""
+    targets = [n.left for n in walk(list(sections.values())) if isinstance(n, Binary) and n.operator == "="]
+    return {
+        text_of(target.name) or ""
+        for target in targets
+        if isinstance(target, Property) and isinstance(target.object, Name) and target.object.name == "env"
+    }
+
+
+def _set_elsewhere(sections: dict[str, Call]) -> set[str]:
+    """The environment variables of every section environment and every withEnv, and those of every build."""
+    found = {"JOB_NAME", "JOB_BASE_NAME", "BUILD_TAG", "WORKSPACE", "BUILD_NUMBER", "BUILD_ID", "BUILD_DISPLAY_NAME"}
+    for node in walk(list(sections.values())):
+        if isinstance(node, Call) and node.name == "environment":
+            found |= {text_of(line.left) or "" for line in body_of(node) if isinstance(line, Binary)}
+        if isinstance(node, Call) and node.name == "withEnv":
+            found |= {str(part).partition("=")[0].partition("+")[0] for part in _texts(node)}
+    return found
+
+
+def _texts(call: Call) -> list[object]:
+    """The plain beginnings of all strings in a call's arguments."""
+    given = [value for value in call.arguments if not isinstance(value, Closure)]
+    strings = [node for node in walk(given) if isinstance(node, Literal | GString)]
+    return [node.value if isinstance(node, Literal) else next(iter(node.parts), "") for node in strings]
 
 
 def _refuse_sections(sections: dict[str, Call], where: str, names: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ def run_post(section: Call | None, scope: Scope, error: Failed | None, record: S
             continue
         scope.output.append(f"post: {name}")
         try:
-            run_steps(calls_in(blocks[name]), scope)
+            run_steps(blocks[name], scope)
         except Failed as failure:
             scope.build.worsen(failure.status)
             scope.output.append(f"post {name}: {failure}")

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import select
 import tempfile
 import threading
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from jenkinsfile.runner.scope import Scope
-
-#: a plain script without the package around it, and without the user's own Python settings
-_GUARD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")))
 
 
 def shell(script: str, scope: Scope, *, capture: bool) -> tuple[int, str]:
@@ -39,38 +33,36 @@ def shell(script: str, scope: Scope, *, capture: bool) -> tuple[int, str]:
 
 
 def _run(command: tuple[str, ...], scope: Scope, capture: bool) -> tuple[int, str]:
-    process = subprocess.Popen(
-        [*_GUARD, str(os.getpid()), *command],
-        cwd=scope.folder,
-        env=scope.variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if capture else subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
     printed: list[str] = []
-    readers = [threading.Thread(target=_read, args=(process.stdout, printed if capture else scope.output), daemon=True)]
-    if process.stderr is not None:
-        readers.append(threading.Thread(target=_read, args=(process.stderr, scope.output), daemon=True))
-    for reader in readers:
-        reader.start()
+    (stdin, alive), (out, stdout), (code, status) = os.pipe(), os.pipe(), os.pipe()
+    readers = [(out, printed if capture else scope.output)]
+    theirs = [stdin, stdout, stdout, status]
+    if capture:
+        errors, theirs[2] = os.pipe()
+        readers.append((errors, scope.output))
+    threads = [threading.Thread(target=_read, args=reader, daemon=True) for reader in readers]
+    for thread in threads:
+        thread.start()
     try:
-        while process.poll() is None:
-            scope.wait(0.02)
+        try:
+            scope.starter.start(command, scope.folder, scope.seen(), theirs)
+        finally:
+            for file in set(theirs):
+                os.close(file)
+        ended = select.poll()
+        ended.register(code)
+        while not ended.poll(20):
+            scope.check()
     finally:
         # the guard ends the command, and all that it started, when this pipe closes
-        with suppress(OSError):
-            process.stdin.close()
-        code = process.wait()
-        for reader in readers:
-            reader.join()
-    return code, "".join(line + "\n" for line in printed) if capture else ""
+        os.close(alive)
+        for thread in threads:
+            thread.join()
+        with os.fdopen(code) as answer:
+            said = answer.read()
+    return int(said or 1), "".join(line + "\n" for line in printed) if capture else ""
 
 
-def _read(stream: IO[str], lines: list[str]) -> None:
-    with stream:
+def _read(file: int, lines: list[str]) -> None:
+    with os.fdopen(file, errors="replace") as stream:
         lines.extend(line.rstrip("\n") for line in stream)

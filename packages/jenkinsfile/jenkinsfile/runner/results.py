@@ -80,11 +80,13 @@ class Build:
     Attributes:
         previous: the result of the build before; None when this is the first one.
         began: when it began, in seconds since 1970.
+        assigned: the environment variables that ``env.NAME = ...`` has set, from then on for the whole build.
     """
 
     previous: str | None = None
     began: float = 0.0
     result: str = "success"
+    assigned: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def worsen(self, status: str) -> None:

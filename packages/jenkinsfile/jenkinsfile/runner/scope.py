@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from jenkinsfile.runner.results import Aborted, Build, Halted, StageRun, worst
+from jenkinsfile.runner.starter import Starter
 
 #: after a timeout Jenkins waits that long for what still runs, such as post, before it ends that as well
 GRACE_SECONDS = 60
@@ -49,6 +51,8 @@ class Scope:
         enclosing: the records of the stages around it, the innermost last.
         build: the result so far; one for the whole run.
         node: whether an agent is allocated.
+        starter: what starts the commands of the whole run.
+        locals: the variables of a ``script`` block, those of the innermost block first.
         left_out: where is noted what is not done here; one list for the whole run.
     """
 
@@ -62,6 +66,16 @@ class Scope:
     enclosing: tuple[StageRun, ...] = ()
     build: Build = field(default_factory=Build)
     node: bool = True
+    starter: Starter = field(default_factory=Starter)
+    locals: ChainMap[str, Any] = field(default_factory=ChainMap)
+
+    def seen(self) -> Mapping[str, str]:
+        """The environment variables as a command sees them, with those that ``env.NAME = ...`` has set."""
+        return {**self.variables, **self.build.assigned}
+
+    def with_locals(self) -> Scope:
+        """The same scope, but that what a block declares ends with it."""
+        return replace(self, locals=self.locals.new_child())
 
     def inside(self, **changes: Any) -> Scope:
         """The scope of a block: as this one but for the changes; variables set in it end with it."""
@@ -81,7 +95,7 @@ class Scope:
         while left:
             free = [name for name in left if not (set(_macros(left[name])) & set(left)) - {name}]
             name = free[0] if free else next(iter(left))
-            self._set(name, _expanded(left.pop(name), self.variables))
+            self._set(name, _expanded(left.pop(name), self.seen()))
 
     def _set(self, name: str, value: str) -> None:
         name, plus, _ = name.partition("+")

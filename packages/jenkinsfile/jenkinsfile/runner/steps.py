@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from jenkinsfile.groovy import Call
-from jenkinsfile.pipeline import calls_in
+from jenkinsfile.declarative.blocks import body_of
+from jenkinsfile.groovy import Call, Node
 from jenkinsfile.runner.known import SH
 from jenkinsfile.runner.reports import archive_artifacts, junit
 from jenkinsfile.runner.results import Aborted, Failed, is_worse
 from jenkinsfile.runner.scope import Interrupt, Scope
-from jenkinsfile.runner.values import NO_NODE, argument, count, duration, run_shell, shown, text
+from jenkinsfile.runner.script import Returned, run_statement
+from jenkinsfile.runner.strings import shown
+from jenkinsfile.runner.values import NO_NODE, argument, count, duration, run_shell, text
 
 #: steps that tell somebody something, or need a controller and change no result: noted, and not run
 LEFT_OUT = ("mail", "emailext", "milestone")
@@ -37,18 +40,30 @@ class Step:
     block: bool = False
 
 
-def run_steps(steps: Iterable[Call], scope: Scope) -> None:
-    """Run steps one after the other. Failed at the first that fails."""
-    for call in steps:
+def run_steps(block: Call | None, scope: Scope) -> None:
+    """Run the steps in a block, one after the other, and within ``script`` its code. Failed at the first that fails."""
+    with suppress(Returned):
+        _run_all(body_of(block), scope.with_locals())
+
+
+def _run_all(statements: Iterable[Node], scope: Scope) -> None:
+    for statement in statements:
         scope.check()
-        name = call.name or ""
-        step = STEPS.get(name)
-        if (step.node if step else name in EMPTYING or name == "checkout") and not scope.node:
-            raise Failed(NO_NODE)
-        if step is None:
-            scope.left_out.append(f"line {call.line}: {name}")
+        if isinstance(statement, Call):
+            _run_step(statement, scope)
         else:
-            step.run(call, scope)
+            run_statement(statement, scope, _run_all)
+
+
+def _run_step(call: Call, scope: Scope) -> None:
+    name = call.name or ""
+    step = STEPS.get(name)
+    if (step.node if step else name in EMPTYING or name == "checkout") and not scope.node:
+        raise Failed(NO_NODE)
+    if step is None:
+        scope.left_out.append(f"line {call.line}: {name}")
+    else:
+        step.run(call, scope)
 
 
 def with_options(options: Iterable[Call], scope: Scope, body: Callable[[Scope], None]) -> None:
@@ -103,28 +118,28 @@ def _sleep(call: Call, scope: Scope) -> None:
 def _dir(call: Call, scope: Scope) -> None:
     folder = scope.folder / text(call, "path", scope)
     folder.mkdir(parents=True, exist_ok=True)
-    run_steps(calls_in(call), scope.inside(folder=folder))
+    run_steps(call, scope.inside(folder=folder))
 
 
 def _with_env(call: Call, scope: Scope) -> None:
     inner = scope.inside()
     inner.override(dict(shown(pair).partition("=")[::2] for pair in argument(call, "overrides", scope)))
-    run_steps(calls_in(call), inner)
+    run_steps(call, inner)
 
 
 def _with_option(call: Call, scope: Scope) -> None:
-    with_options([call], scope, lambda inner: run_steps(calls_in(call), inner))
+    with_options([call], scope, lambda inner: run_steps(call, inner))
 
 
 def _block(call: Call, scope: Scope) -> None:
-    run_steps(calls_in(call), scope)
+    run_steps(call, scope)
 
 
 def _catch_error(call: Call, scope: Scope) -> None:
     build = str(argument(call, "buildResult", scope) or ("UNSTABLE" if call.name == "warnError" else "FAILURE"))
     stage = str(argument(call, "stageResult", scope) or ("UNSTABLE" if call.name == "warnError" else "SUCCESS"))
     try:
-        run_steps(calls_in(call), scope)
+        run_steps(call, scope)
     except Failed as error:
         interrupted = isinstance(error, Aborted)
         if isinstance(error, Aborted) and error.actual and not argument(call, "catchInterruptions", scope, True):
@@ -159,6 +174,7 @@ STEPS: Mapping[str, Step] = {
     "timeout": Step(_with_option, {"time": "number", "unit": "unit"}, block=True),
     "retry": Step(_with_option, {"count": "number"}, block=True),
     "timestamps": Step(_block, block=True),
+    "script": Step(_block, block=True),
     "catchError": Step(_catch_error, {"buildResult": "status", "stageResult": "status"} | _CAUGHT, block=True),
     "warnError": Step(_catch_error, _CAUGHT, block=True),
     "writeFile": Step(_write_file, {"file": "text", "text": "text"}, node=True),

@@ -10,6 +10,7 @@ from jenkinsfile.groovy import (
     Call,
     Closure,
     GString,
+    Index,
     ListLiteral,
     Literal,
     MapLiteral,
@@ -25,25 +26,13 @@ from jenkinsfile.runner.patterns import finds, matches
 from jenkinsfile.runner.processes import shell
 from jenkinsfile.runner.results import Failed
 from jenkinsfile.runner.scope import Scope
+from jenkinsfile.runner.strings import METHODS, same, shown
 
 _SECONDS = dict(zip(vocabulary.TIME_UNITS, (1e-9, 1e-6, 1e-3, 1, 60, 3600, 86400), strict=True))
-_BLANK = "".join(map(chr, range(33)))  # what Java's trim takes away
 NO_NODE = (
     "Attempted to execute a step that requires a node context while 'agent none' was specified. "
     "Be sure to specify your own 'node { ... }' blocks when using 'agent none'."
 )
-
-
-def shown(value: object) -> str:
-    """A value as Groovy prints it."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def same(one: object, other: object) -> bool:
-    """Groovy's ``==``: a flag is never a number, nor a text either of them."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def evaluate(node: Node, scope: Scope) -> Any:
@@ -56,13 +45,17 @@ def evaluate(node: Node, scope: Scope) -> Any:
         case ListLiteral():
             return [evaluate(item, scope) for item in node.items]
         case Name():
-            if node.name not in scope.variables:
+            if node.name in scope.locals:
+                return scope.locals[node.name]
+            if node.name not in (seen := scope.seen()):
                 raise Failed(f"line {node.line}: No such property: {node.name}")
-            return scope.variables[node.name]
+            return seen[node.name]
         case Property(object=Name(name="params")):
             return scope.parameters.get(text_of(node.name) or "")
+        case Index(object=Name(name="params"), keys=[Literal(value=str(name))]):
+            return scope.parameters.get(name)
         case Property(object=Name(name="env")):
-            return scope.variables.get(text_of(node.name) or "")
+            return scope.seen().get(text_of(node.name) or "")
         case Unary(operator="!"):
             return not evaluate(node.operand, scope)
         case Ternary():
@@ -73,10 +66,26 @@ def evaluate(node: Node, scope: Scope) -> Any:
         case Binary():
             return _calculated(node, scope)
         case Call() if node.object is not None:
-            return str(evaluate(node.object, scope)).strip(_BLANK)
+            return _answered(node, evaluate(node.object, scope), scope)
         case Call():
             return run_shell(node, scope)
     raise AssertionError(f"line {node.line}: the plan has let this through")
+
+
+def _answered(node: Call, holder: Any, scope: Scope) -> Any:
+    """What a method answers; null has none."""
+    name = text_of(node.method) or ""
+    if holder is None:
+        if node.operator == "?.":
+            return None
+        raise Failed(f"line {node.line}: Cannot invoke method {name}() on null object")
+    method = METHODS[name]
+    given = [evaluate(argument, scope) for argument in node.arguments]
+    if None in given and name == "equalsIgnoreCase":
+        return False
+    if None in given and "text" in method.arguments:
+        raise Failed(f"line {node.line}: {name} of null")
+    return method.run(holder, *given)
 
 
 def _calculated(node: Binary, scope: Scope) -> Any:
