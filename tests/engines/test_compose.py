@@ -47,7 +47,7 @@ FROM servers AS proxy
 USER 101
 
 FROM servers AS dask
-ENV PYTHONPATH=/opt/packages HOME=/tmp
+ENV PYTHONPATH=/packages HOME=/tmp
 WORKDIR /tmp
 USER 10001
 """
@@ -133,7 +133,7 @@ def stand_in(client, tmp_path_factory):
         set(re.findall(r"^([\w.-]+)==", (DOCKER / "dask" / "requirements.txt").read_text(), re.MULTILINE)) - HEAVY
     ):
         for file in (f for f in metadata.files(name) if ".." not in f.parts and f.suffix != ".pyc"):
-            (target := context / "root/opt/packages" / file).parent.mkdir(parents=True, exist_ok=True)
+            (target := context / "root/packages" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file.locate(), target)
     nginx(context / "root", context / "debian")
     for file, text in (
