@@ -96,7 +96,7 @@ def _starts_again(step: Step, stage: _Stage, stages: dict[str, _Stage], changed:
     flags, sources, _ = _copied(step)
     if stage_copied := next((f.partition("=")[2] for f in flags if f.startswith("--from=")), None):
         return stage_copied in stages and stages[stage_copied].again
-    return any(_matches(path, source) for source in sources for path in changed)
+    return any(_matches(path, pattern) for pattern in map(_pattern, sources) for path in changed)
 
 
 def _copied(step: Step) -> tuple[list[str], list[str], str]:
@@ -114,9 +114,17 @@ def _copied(step: Step) -> tuple[list[str], list[str], str]:
     return flags, words[:-1], words[-1]
 
 
+def _pattern(source: str) -> str:
+    """A source of COPY as a path of the context, which is its root."""
+    return posixpath.normpath(source.lstrip("/") or ".")
+
+
+def _inside(path: str, folder: str) -> bool:
+    return folder == "." or path.startswith(folder + "/")
+
+
 def _matches(path: str, pattern: str) -> bool:
-    pattern = posixpath.normpath(pattern.lstrip("/") or ".")
-    return pattern in (".", path) or fnmatch.fnmatch(path, pattern) or path.startswith(pattern + "/")
+    return _inside(path, pattern) or fnmatch.fnmatch(path, pattern)
 
 
 @dataclass(frozen=True)
@@ -165,13 +173,8 @@ def _copy(step: Step, folder: str, folders: set[str], context: set[str]) -> dict
     target = posixpath.normpath(posixpath.join(folder, to))
     chosen: dict[str, str] = {}  # by path in the context, the path below the destination
     single = True
-    for source in sources:
-        pattern = posixpath.normpath(source.lstrip("/") or ".")
-        inside = {
-            path: path.removeprefix(pattern + "/")
-            for path in context
-            if pattern == "." or path.startswith(pattern + "/")
-        }
+    for source, pattern in zip(sources, map(_pattern, sources), strict=True):
+        inside = {path: path.removeprefix(pattern + "/") for path in context if _inside(path, pattern)}
         named = {path: posixpath.basename(path) for path in context if fnmatch.fnmatch(path, pattern)}
         if not inside and not named:
             raise SettingError(f"{step.keyword} failed: {source} is not in the build's context")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from containers import DOCKER, ROOT, SERVICES, connected, skip_or_fail
+from containers import DOCKER, ROOT, SERVICES, client_of_a_module, skip_or_fail  # noqa: F401  (a fixture)
 from processes import until
 
 from companion import EngineUnavailable
@@ -87,13 +87,6 @@ esac
 
 #: with a mark of its own recipe, so that a changed one is built
 STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK + REDIS_CLI).encode()):08x}"
-
-
-@pytest.fixture(scope="module")
-def client():
-    found = connected()
-    yield found
-    found.close()
 
 
 def package(folder: str, name: str) -> Path:

@@ -17,27 +17,20 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from containers import DOCKER, SERVICES, connected, with_models
+from containers import (  # noqa: F401  (fixtures)
+    DOCKER,
+    SERVICES,
+    client_of_a_module,
+    connected,
+    labels_of_a_module,
+    with_models,
+)
 from processes import assert_gone, new_mark, until
 
 from companion import EngineUnavailable, SettingError
 from companion.configs import layers
 from companion.engines import docker as engine
 from companion.labs.containers import healthcheck
-
-
-@pytest.fixture(scope="module")
-def client():
-    found = connected()
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def session(client):
-    labels = engine.labels()
-    yield labels
-    engine.sweep(labels, client)
 
 
 @pytest.fixture(scope="module")
