@@ -7,6 +7,7 @@ bytes, is found in the cache all the same.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import posixpath
@@ -105,8 +106,13 @@ def _copied(step: Step) -> tuple[list[str], list[str], str]:
     while rest.startswith("--"):
         flag, _, rest = rest.partition(" ")
         flags.append(flag)
+    words = None
+    with contextlib.suppress(
+        ValueError
+    ):  # what is no JSON is read as words, as engines do: a pattern may begin with a bracket
+        words = json.loads(rest) if rest.startswith("[") else None
     try:
-        words = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
+        words = words or shlex.split(rest)
     except ValueError as error:
         raise SettingError(f"can't read {str(step)[:60]!r}: {error}") from error
     if len(words) < 2:
@@ -146,8 +152,9 @@ def placed(dockerfile: str, context: set[str]) -> list[Placed]:
         For each step the folder that WORKDIR has set, and by path in the image the file of the context that lies there.
 
     Raises:
-        SettingError: what an engine refuses: a COPY of nothing, or of several files to what does not end with a slash. (The
-            classic builder refuses ``COPY a b .``; BuildKit lets it pass.)
+        SettingError: what an engine refuses: a COPY of nothing, of several files to what does not end with a slash, or with a
+            flag that is neither ``--from`` nor ``--chown``. (The classic builder refuses ``COPY a b .`` and ``COPY --link``;
+            BuildKit lets both pass.)
     """
     found: list[Placed] = []
     folder, files, folders = "/", dict[str, str](), {"/", "/tmp", "/opt", "/srv", "/usr/local"}  # noqa: S108  (of the image)
@@ -168,6 +175,8 @@ def placed(dockerfile: str, context: set[str]) -> list[Placed]:
 
 def _copy(step: Step, folder: str, folders: set[str], context: set[str]) -> dict[str, str]:
     flags, sources, to = _copied(step)
+    if unknown := [flag for flag in flags if not flag.startswith(("--from=", "--chown="))]:
+        raise SettingError(f"the classic builder knows no {unknown[0].partition('=')[0]} of {step.keyword}")
     if any(flag.startswith("--from=") for flag in flags):
         return {}
     target = posixpath.normpath(posixpath.join(folder, to))

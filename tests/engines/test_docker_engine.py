@@ -190,6 +190,10 @@ COPIES = [
     "COPY --chown=10001 ./app.py /tmp/",
     "COPY *.txt *.skops .",
     "COPY m*.skops thing",
+    "COPY [am]*.* ./",
+    "COPY ['app.py', './']",  # no JSON
+    "COPY --link app.py .",  # BuildKit's own flags
+    "COPY --chmod=644 app.py .",
     "COPY docs .",
     "COPY docs docs app.py ./",
     "COPY . .",
@@ -236,6 +240,7 @@ LINES = [
     "HEALTHCHECK --interval 15s CMD x",
     "HEALTHCHECK --interval=1us CMD x",
     "HEALTHCHECK --retries=0 CMD x",
+    "HEALTHCHECK --timeout=5s --timeout=2s CMD x",
     "HEALTHCHECK --often=1s CMD x",
     "HEALTHCHECK python",
     "HEALTHCHECK NONE",
