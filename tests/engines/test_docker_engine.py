@@ -54,6 +54,14 @@ print(os.getuid(), [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3', 'git') if sh
 """
 
 
+FIRST_TO_GO = """
+import os
+main = open(os.environ["SERVICE_PIDFILE"]).read().strip()
+workers = open(f"/proc/{main}/task/{main}/children").read().split()
+print([int(open(f"/proc/{process}/oom_score_adj").read()) for process in (main, *workers)])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_image_is_small_bare_and_nobodys_serves_with_a_read_only_disk_and_stops_when_told(
@@ -75,6 +83,8 @@ def test_the_image_is_small_bare_and_nobodys_serves_with_a_read_only_disk_and_st
         return container.attrs["State"]["Health"]["Status"]
 
     assert until(lambda: health() == "healthy", 120), container.logs().decode()
+    main, *workers = json.loads(container.exec_run(["python", "-c", FIRST_TO_GO]).output)
+    assert len(workers) >= 2 and all(main < worker for worker in workers), "the kernel takes a worker first"
     published = container.ports["8000/tcp"]
     assert [p["HostIp"] for p in published] == ["127.0.0.1"]
     url = f"http://127.0.0.1:{published[0]['HostPort']}"
