@@ -125,7 +125,7 @@ STORED = [
     (
         "machine-path",
         lambda b: b.code[1].outputs.append(stream("PATH=/app:/opt/x")),
-        "a machine's path in the output: /opt/x",
+        "a machine's path in the output",
     ),
     ("object-address", lambda b: b.code[1].outputs.append(stream("<object at 0x7f12ab34cd56>")), "an object's address"),
     ("network-address", lambda b: b.code[1].outputs.append(stream("tcp://127.0.0.1:41231")), "a network address"),
