@@ -14,7 +14,7 @@ MEANT = "raises-exception"
 MOST_IGNORED = 0.2  # of the code cells
 METADATA = {"companion", "kernelspec", "language_info"}
 MACHINE_PATH = re.compile(
-    r"(?<![\w.:/])/(?:root|home/\w+|Users/\w+|work|opt|mnt|srv|tmp|var|private|usr|nix)/[\w./-]+|[A-Z]:\\\\?\w"
+    r"(?<![\w./])/(?:root|home/\w+|Users/\w+|work|opt|mnt|srv|tmp|var|private|usr|nix)/[\w./-]+|[A-Z]:\\\\?\w"
 )
 REMOTE = re.compile(
     r"!\[[^\]]*\]\(\s*(?:https?:)?//|<(?:img|script|iframe|video|audio|link)[^>]*(?:src|href)=[\"'](?:https?:)?//", re.I

@@ -7,6 +7,7 @@ bytes, is found in the cache all the same.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import posixpath
@@ -96,7 +97,7 @@ def _starts_again(step: Step, stage: _Stage, stages: dict[str, _Stage], changed:
     flags, sources, _ = _copied(step)
     if stage_copied := next((f.partition("=")[2] for f in flags if f.startswith("--from=")), None):
         return stage_copied in stages and stages[stage_copied].again
-    return any(_matches(path, source) for source in sources for path in changed)
+    return any(_matches(path, pattern) for pattern in map(_pattern, sources) for path in changed)
 
 
 def _copied(step: Step) -> tuple[list[str], list[str], str]:
@@ -105,8 +106,13 @@ def _copied(step: Step) -> tuple[list[str], list[str], str]:
     while rest.startswith("--"):
         flag, _, rest = rest.partition(" ")
         flags.append(flag)
+    words = None
+    with contextlib.suppress(
+        ValueError
+    ):  # what is no JSON is read as words, as engines do: a pattern may begin with a bracket
+        words = json.loads(rest) if rest.startswith("[") else None
     try:
-        words = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
+        words = words or shlex.split(rest)
     except ValueError as error:
         raise SettingError(f"can't read {str(step)[:60]!r}: {error}") from error
     if len(words) < 2:
@@ -114,9 +120,17 @@ def _copied(step: Step) -> tuple[list[str], list[str], str]:
     return flags, words[:-1], words[-1]
 
 
+def _pattern(source: str) -> str:
+    """A source of COPY as a path of the context, which is its root."""
+    return posixpath.normpath(source.lstrip("/") or ".")
+
+
+def _inside(path: str, folder: str) -> bool:
+    return folder == "." or path.startswith(folder + "/")
+
+
 def _matches(path: str, pattern: str) -> bool:
-    pattern = posixpath.normpath(pattern.lstrip("/") or ".")
-    return pattern in (".", path) or fnmatch.fnmatch(path, pattern) or path.startswith(pattern + "/")
+    return _inside(path, pattern) or fnmatch.fnmatch(path, pattern)
 
 
 @dataclass(frozen=True)
@@ -138,8 +152,9 @@ def placed(dockerfile: str, context: set[str]) -> list[Placed]:
         For each step the folder that WORKDIR has set, and by path in the image the file of the context that lies there.
 
     Raises:
-        SettingError: what an engine refuses: a COPY of nothing, or of several files to what does not end with a slash. (The
-            classic builder refuses ``COPY a b .``; BuildKit lets it pass.)
+        SettingError: what an engine refuses: a COPY of nothing, of several files to what does not end with a slash, or with a
+            flag that is neither ``--from`` nor ``--chown``. (The classic builder refuses ``COPY a b .`` and ``COPY --link``;
+            BuildKit lets both pass.)
     """
     found: list[Placed] = []
     folder, files, folders = "/", dict[str, str](), {"/", "/tmp", "/opt", "/srv", "/usr/local"}  # noqa: S108  (of the image)
@@ -160,18 +175,15 @@ def placed(dockerfile: str, context: set[str]) -> list[Placed]:
 
 def _copy(step: Step, folder: str, folders: set[str], context: set[str]) -> dict[str, str]:
     flags, sources, to = _copied(step)
+    if unknown := [flag for flag in flags if not flag.startswith(("--from=", "--chown="))]:
+        raise SettingError(f"the classic builder knows no {unknown[0].partition('=')[0]} of {step.keyword}")
     if any(flag.startswith("--from=") for flag in flags):
         return {}
     target = posixpath.normpath(posixpath.join(folder, to))
     chosen: dict[str, str] = {}  # by path in the context, the path below the destination
     single = True
-    for source in sources:
-        pattern = posixpath.normpath(source.lstrip("/") or ".")
-        inside = {
-            path: path.removeprefix(pattern + "/")
-            for path in context
-            if pattern == "." or path.startswith(pattern + "/")
-        }
+    for source, pattern in zip(sources, map(_pattern, sources), strict=True):
+        inside = {path: path.removeprefix(pattern + "/") for path in context if _inside(path, pattern)}
         named = {path: posixpath.basename(path) for path in context if fnmatch.fnmatch(path, pattern)}
         if not inside and not named:
             raise SettingError(f"{step.keyword} failed: {source} is not in the build's context")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from containers import DOCKER, ROOT, SERVICES, connected, skip_or_fail
+from containers import DOCKER, ROOT, SERVICES, client_of_a_module, skip_or_fail  # noqa: F401  (a fixture)
 from processes import until
 
 from companion import EngineUnavailable
@@ -47,7 +47,7 @@ FROM servers AS proxy
 USER 101
 
 FROM servers AS dask
-ENV PYTHONPATH=/opt/packages HOME=/tmp
+ENV PYTHONPATH=/packages HOME=/tmp
 WORKDIR /tmp
 USER 10001
 """
@@ -89,13 +89,6 @@ esac
 STAND_IN = f"companion/stand-in-{zlib.crc32((DOCKERFILE + ENTRYPOINT + DASK + REDIS_CLI).encode()):08x}"
 
 
-@pytest.fixture(scope="module")
-def client():
-    found = connected()
-    yield found
-    found.close()
-
-
 def package(folder: str, name: str) -> Path:
     return Path(find_spec(folder).origin).parent / name
 
@@ -133,7 +126,7 @@ def stand_in(client, tmp_path_factory):
         set(re.findall(r"^([\w.-]+)==", (DOCKER / "dask" / "requirements.txt").read_text(), re.MULTILINE)) - HEAVY
     ):
         for file in (f for f in metadata.files(name) if ".." not in f.parts and f.suffix != ".pyc"):
-            (target := context / "root/opt/packages" / file).parent.mkdir(parents=True, exist_ok=True)
+            (target := context / "root/packages" / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file.locate(), target)
     nginx(context / "root", context / "debian")
     for file, text in (

@@ -17,27 +17,20 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from containers import DOCKER, SERVICES, connected, with_models
+from containers import (  # noqa: F401  (fixtures)
+    DOCKER,
+    SERVICES,
+    client_of_a_module,
+    connected,
+    labels_of_a_module,
+    with_models,
+)
 from processes import assert_gone, new_mark, until
 
 from companion import EngineUnavailable, SettingError
 from companion.configs import layers
 from companion.engines import docker as engine
 from companion.labs.containers import healthcheck
-
-
-@pytest.fixture(scope="module")
-def client():
-    found = connected()
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def session(client):
-    labels = engine.labels()
-    yield labels
-    engine.sweep(labels, client)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +51,14 @@ LOOK = """
 import os, shutil, importlib.util as u
 print(os.getuid(), [t for t in ('gcc', 'cc', 'make', 'pip', 'pip3', 'git') if shutil.which(t)],
       [m for m in ('pip', 'ensurepip', 'setuptools', 'train', 'companion') if u.find_spec(m)], os.access('/app', os.W_OK))
+"""
+
+
+FIRST_TO_GO = """
+import os
+main = open(os.environ["SERVICE_PIDFILE"]).read().strip()
+workers = open(f"/proc/{main}/task/{main}/children").read().split()
+print([int(open(f"/proc/{process}/oom_score_adj").read()) for process in (main, *workers)])
 """
 
 
@@ -82,6 +83,8 @@ def test_the_image_is_small_bare_and_nobodys_serves_with_a_read_only_disk_and_st
         return container.attrs["State"]["Health"]["Status"]
 
     assert until(lambda: health() == "healthy", 120), container.logs().decode()
+    main, *workers = json.loads(container.exec_run(["python", "-c", FIRST_TO_GO]).output)
+    assert len(workers) >= 2 and all(main < worker for worker in workers), "the kernel takes a worker first"
     published = container.ports["8000/tcp"]
     assert [p["HostIp"] for p in published] == ["127.0.0.1"]
     url = f"http://127.0.0.1:{published[0]['HostPort']}"
@@ -197,6 +200,10 @@ COPIES = [
     "COPY --chown=10001 ./app.py /tmp/",
     "COPY *.txt *.skops .",
     "COPY m*.skops thing",
+    "COPY [am]*.* ./",
+    "COPY ['app.py', './']",  # no JSON
+    "COPY --link app.py .",  # BuildKit's own flags
+    "COPY --chmod=644 app.py .",
     "COPY docs .",
     "COPY docs docs app.py ./",
     "COPY . .",
@@ -243,6 +250,7 @@ LINES = [
     "HEALTHCHECK --interval 15s CMD x",
     "HEALTHCHECK --interval=1us CMD x",
     "HEALTHCHECK --retries=0 CMD x",
+    "HEALTHCHECK --timeout=5s --timeout=2s CMD x",
     "HEALTHCHECK --often=1s CMD x",
     "HEALTHCHECK python",
     "HEALTHCHECK NONE",

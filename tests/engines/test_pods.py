@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pods
 import pytest
-from containers import connected
+from containers import client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
 from processes import assert_gone, new_mark, until
 from test_engines import needs_java
 
@@ -28,20 +28,6 @@ LOAD = checkout.folder("k8s") / "load" / "load.py"
 
 
 # The service, in a container
-
-
-@pytest.fixture(scope="module")
-def client():
-    found = connected()
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def session(client):
-    labels = engine.labels()
-    yield labels
-    engine.sweep(labels, client)
 
 
 @pytest.mark.slow

@@ -122,6 +122,11 @@ STORED = [
     ("ignored", lambda b: [tag(c, IGNORED) for c in b.code[:8]], "20 % or more"),
     ("machine-path", lambda b: b.code[1].outputs.append(stream("/home/ada/x.csv")), "a machine's path in the output"),
     ("machine-path", lambda b: b.code[1].update(source="open('/home/ada/x.csv')"), "a machine's path in the source"),
+    (
+        "machine-path",
+        lambda b: b.code[1].outputs.append(stream("PATH=/app:/opt/x")),
+        "a machine's path in the output",
+    ),
     ("object-address", lambda b: b.code[1].outputs.append(stream("<object at 0x7f12ab34cd56>")), "an object's address"),
     ("network-address", lambda b: b.code[1].outputs.append(stream("tcp://127.0.0.1:41231")), "a network address"),
     ("warning", lambda b: b.code[1].outputs.append(stream("UserWarning: old")), "a warning"),

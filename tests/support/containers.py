@@ -36,6 +36,22 @@ def connected():
     return client
 
 
+@pytest.fixture(scope="module", name="client")
+def client_of_a_module():
+    """A client of the engine. A module imports this fixture, and takes it as ``client``."""
+    found = connected()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module", name="session")
+def labels_of_a_module(client):
+    """Labels of this module's own: whatever carries them goes at its end."""
+    labels = engine.labels()
+    yield labels
+    engine.sweep(labels, client)
+
+
 def with_models(folder: Path) -> Path:
     """A copy of ``docker/`` with both models: those of ``make models`` where they are newer than their code, else new ones."""
     shutil.copytree(DOCKER, folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from conftest import NOTEBOOKS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from companion import EngineUnavailable, SettingError
 from companion.book import chapter
 from companion.configs import layers
-from companion.labs.containers import builds, healthcheck
+from companion.labs.containers import builds, healthcheck, service
 
 
 def solution(grade_id: str, **names):
@@ -42,6 +43,18 @@ def test_intact_is_true_for_the_described_bytes_and_no_others(described, stored)
         assert intact(folder) is (described == stored)
         (folder / "model.skops").unlink()
         assert intact(folder) is False
+
+
+@pytest.mark.parametrize("flag", ["--link", "--chmod=644"])
+def test_a_flag_of_buildkit_alone_does_not_build_with_any_builder(flag):
+    with pytest.raises(SettingError, match=f"knows no {flag.partition('=')[0]} of COPY"):
+        layers.placed(f"FROM python\nCOPY {flag} app.py /app/\n", {"app.py"})
+
+
+def test_a_pattern_may_begin_with_a_bracket():
+    text = "FROM python\nWORKDIR /app\nCOPY [am]*.* ./\n"
+    assert set(layers.placed(text, {"app.py", "model.skops", "x.txt"})[-1].files) == {"/app/app.py", "/app/model.skops"}
+    assert [step.keyword for step in layers.again(text, {"model.skops"})] == ["COPY"]
 
 
 def test_the_order_of_layers_is_what_its_statement_asks():
@@ -97,6 +110,24 @@ def test_the_health_check_is_what_its_statement_asks():
     assert found == {
         "Test": ["CMD", "python", "-m", "serving.healthcheck"], "Interval": 15, "Timeout": 2, "StartPeriod": 30, "Retries": 4,
     }  # fmt: skip
+
+
+def test_an_option_given_twice_is_refused():
+    with pytest.raises(SettingError, match="given twice: --timeout"):
+        healthcheck.by_rules("HEALTHCHECK --timeout=5s --timeout=2s CMD x")
+
+
+def test_a_request_whose_worker_died_is_asked_again():
+    answers = [requests.ConnectionError("its worker is gone"), False, True]
+
+    def ask() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    service.until(None, ask)
+    assert answers == []
 
 
 # a build's log

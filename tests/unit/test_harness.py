@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,14 @@ EXERCISES, GRADING, RUNS = (f"tests/notebooks/test_{name}.py" for name in ("exer
 )
 def test_what_shares_something_is_one_group(nodeid, group):
     assert order.group(nodeid) == group
+
+
+def test_what_asks_a_docker_engine_is_in_its_group():
+    asks = re.compile(r"^from containers import .*?\b(client_of_a_module|connected)\b", re.MULTILINE | re.DOTALL)
+    modules = [path for path in (ROOT / "tests").rglob("test_*.py") if asks.search(path.read_text())]
+    assert len(modules) >= 4
+    for path in modules:
+        assert order.group(f"{path.relative_to(ROOT)}::test_x") == "docker", path.name
 
 
 def test_the_longest_notebook_weighs_most():

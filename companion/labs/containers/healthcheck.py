@@ -65,6 +65,8 @@ def by_rules(line: str) -> dict[str, Any]:
     rest, found = steps[0].rest, dict[str, Any]()
     while option := re.match(r"--([\w-]+)=(\S+)\s+", rest):
         name, value = option.groups()
+        if {"retries": "Retries", **_NAMES}.get(name) in found:
+            raise SettingError(f"given twice: --{name}")
         if name == "retries" and value.isdecimal() and int(value) > 0:
             found["Retries"] = int(value)
         elif name in _NAMES:

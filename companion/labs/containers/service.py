@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from time import perf_counter
@@ -13,10 +14,18 @@ PATIENCE = 120.0
 
 
 def until(container: Any, condition: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Wait until ``condition()`` holds; a TimeoutError with the end of the container's log after ``patience`` seconds."""
-    wait.until(
-        condition, patience, "it has not come true", detail=lambda: container.logs().decode()[-1500:], pause=0.05
-    )
+    """Wait until ``condition()`` holds; a TimeoutError with the end of the container's log after ``patience`` seconds.
+
+    A request in it that gets no answer, because its worker died, is asked again.
+    """
+    import requests
+
+    def holds() -> object:
+        with contextlib.suppress(requests.RequestException):
+            return condition()
+        return False
+
+    wait.until(holds, patience, "it has not come true", detail=lambda: container.logs().decode()[-1500:], pause=0.05)
 
 
 def until_ready(container: Any, address: Callable[[], str], patience: float = PATIENCE) -> float:

@@ -55,6 +55,49 @@ def intact(folder):
     except (OSError, KeyError, ValueError):
         return False
 """,
+        """
+from contextlib import ExitStack
+import mmap
+
+class Manifest:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    @property
+    def said(self):
+        return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))["sha256"]
+
+    @property
+    def found(self):
+        with ExitStack() as stack:
+            file = stack.enter_context(open(self.folder / "model.skops", "rb"))
+            if not self.folder.joinpath("model.skops").stat().st_size:
+                return hashlib.sha256().hexdigest()
+            return hashlib.sha256(stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))).hexdigest()
+
+def intact(folder):
+    try:
+        return Manifest(folder).said == Manifest(folder).found
+    except (OSError, KeyError):
+        return False
+""",
+        """
+def blocks(path):
+    with open(path, "rb") as file:
+        yield from iter(lambda: file.read(1000), b"")
+
+def intact(folder):
+    names = {entry.name: entry for entry in Path(folder).glob("*") if entry.is_file()}
+    match names:
+        case {"model.skops": model, "manifest.json": manifest}:
+            digest = hashlib.sha256()
+            for block in blocks(model):
+                digest.update(block)
+            match json.loads(manifest.read_text()):
+                case {"sha256": str(said)}:
+                    return said == digest.hexdigest()
+    return False
+""",
     ],
     "docker_model-2": [
         _file(f"COPY requirements.txt ./\n{_PIP}COPY model.skops .\nCOPY app.py .\n"),
@@ -72,6 +115,12 @@ def intact(folder):
         'DOCKERFILE = "\\n".join(["from python:3.12-slim", "workdir /app", "copy requirements.txt .",'
         ' "run pip install -r requirements.txt", "copy model.skops \\\\\\n  app.py ./", "user 10001",'
         ' \'cmd ["python", "app.py"]\'])\n',
+        _file(f"COPY [r]*.txt .\n{_PIP}COPY [am]*.* ./\n"),
+        _file(f'COPY ["requirements.txt", "."]\n{_PIP}COPY --chown=10001:10001 . /app/\n'),
+        "import textwrap\nDOCKERFILE = textwrap.dedent('''\n    # syntax: any builder\n    FROM   python:3.12-slim\n    WORKDIR /app\n"
+        "    COPY requirements.txt requirements.txt\n    RUN pip install \\\\\n        -r requirements.txt\n    COPY app.py app.py\n"
+        '    COPY model.skops model.skops\n    CMD ["python", "app.py"]\n    USER 10001\n\'\'\')\n',
+        f"DOCKERFILE = {(_HEAD + 'COPY requirements.txt .' + chr(10) + _PIP + 'COPY . .' + chr(10) + _TAIL).replace(chr(10), chr(13) + chr(10))!r}\n",
     ],
     "docker_model-3": [
         "def best_order(steps):\n    return [s['name'] for s in sorted(steps, key=lambda s: -s['seconds'] / s['changes'])]\n",
@@ -105,6 +154,36 @@ def best_order(steps):
     heap = [(s["changes"] / s["seconds"], i) for i, s in enumerate(steps)]
     heapq.heapify(heap)
     return [steps[heapq.heappop(heap)[1]]["name"] for _ in steps]
+""",
+        """
+from fractions import Fraction
+def best_order(steps):
+    left, order = [dict(s) for s in steps], []
+    while left:
+        first = min(left, key=lambda s: Fraction(s["changes"]) / Fraction(s["seconds"]))
+        left.remove(first)
+        order.append(first["name"])
+    return order
+""",
+        """
+import pandas as pd
+def best_order(steps):
+    if not steps:
+        return []
+    table = pd.DataFrame(steps)
+    return table.loc[(table["seconds"] / table["changes"]).sort_values(ascending=False).index, "name"].tolist()
+""",
+        """
+def best_order(steps):
+    if len(steps) < 2:
+        return [s["name"] for s in steps]
+    half = len(steps) // 2
+    a, b = best_order(steps[:half]), best_order(steps[half:])
+    ratio = {s["name"]: s["changes"] / s["seconds"] for s in steps}
+    row = []
+    while a and b:
+        row.append(a.pop(0) if ratio[a[0]] <= ratio[b[0]] else b.pop(0))
+    return row + a + b
 """,
     ],
 }
@@ -165,7 +244,7 @@ def intact(folder):
         return False
     return bool(said) and hashlib.sha256(model).hexdigest()[:12] == said[:12]
 """,
-            "last digit",
+            "last digit|whole hash",
         ),
         (
             "the first block of the model",
@@ -206,6 +285,81 @@ def intact(folder):
     return same
 """,
             "Leave the folder",
+        ),
+        (
+            "the hash anywhere in the manifest",
+            """
+def intact(folder):
+    try:
+        said, model = (folder / "manifest.json").read_text(), (folder / "model.skops").read_bytes()
+    except OSError:
+        return False
+    return hashlib.sha256(model).hexdigest() in said
+""",
+            "only the one under sha256|whole hash",
+        ),
+        (
+            "the beginning of a hash",
+            """
+def intact(folder):
+    try:
+        said, model = json.loads((folder / "manifest.json").read_text())["sha256"], (folder / "model.skops").read_bytes()
+    except (OSError, KeyError):
+        return False
+    return bool(said) and hashlib.sha256(model).hexdigest().startswith(said)
+""",
+            "not its beginning",
+        ),
+        (
+            "as many bytes as the manifest says",
+            """
+def intact(folder):
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        with open(folder / "model.skops", "rb") as model:
+            return hashlib.sha256(model.read(manifest.get("bytes", -1))).hexdigest() == manifest["sha256"]
+    except (OSError, KeyError):
+        return False
+""",
+            "added at its end",
+        ),
+        (
+            "remembers what it found",
+            """
+from functools import lru_cache
+
+@lru_cache
+def intact(folder):
+    try:
+        said, model = json.loads((folder / "manifest.json").read_text())["sha256"], (folder / "model.skops").read_bytes()
+    except (OSError, KeyError):
+        return False
+    return hashlib.sha256(model).hexdigest() == said
+""",
+            "changed since the last call",
+        ),
+        (
+            "exactly one file missing",
+            """
+def intact(folder):
+    model, manifest = folder / "model.skops", folder / "manifest.json"
+    if model.is_file() != manifest.is_file():
+        return False
+    return hashlib.sha256(model.read_bytes()).hexdigest() == json.loads(manifest.read_text()).get("sha256")
+""",
+            "empty folder",
+        ),
+        (
+            "a list of what is wrong",
+            """
+def intact(folder):
+    try:
+        said, model = json.loads((folder / "manifest.json").read_text())["sha256"], (folder / "model.skops").read_bytes()
+    except (OSError, KeyError):
+        return ["a file is missing"]
+    return [] if hashlib.sha256(model).hexdigest() == said else ["another hash"]
+""",
+            "exactly the hash",
         ),
         ("always yes", "def intact(folder):\n    return True\n", "hash the content"),
         ("says nothing", "def intact(folder):\n    return None\n", "exactly the hash"),
@@ -262,6 +416,48 @@ def intact(folder):
             "the application under another name",
             _file(f"COPY requirements.txt .\n{_PIP}COPY app.py main.py\nCOPY model.skops .\n"),
             "no /app/app.py",
+        ),
+        (
+            "a flag that only BuildKit knows",
+            _file(f"COPY requirements.txt .\n{_PIP}COPY --link app.py model.skops ./\n"),
+            "does not build.* knows no --link",
+        ),
+        (
+            "the packages from a mount",
+            _file(
+                "RUN --mount=type=bind,source=requirements.txt,target=requirements.txt pip install -r requirements.txt\nCOPY . .\n"
+            ),
+            "requirements.txt must lie|before the RUN",
+        ),
+        (
+            "two stages",
+            _file(f"COPY requirements.txt .\n{_PIP}FROM python:3.12-slim\nWORKDIR /app\nCOPY app.py model.skops ./\n"),
+            "must still be installed|word for word",
+        ),
+        (
+            "another command for pip",
+            _file("COPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\n"),
+            "word for word",
+        ),
+        (
+            "ADD for COPY",
+            _file(f"ADD requirements.txt .\n{_PIP}ADD app.py model.skops ./\n"),
+            "Every instruction but COPY",
+        ),
+        (
+            "the folder chosen last",
+            _file(f"COPY requirements.txt .\n{_PIP}COPY . .\n", 'USER 10001\nWORKDIR /srv\nCMD ["python", "app.py"]\n'),
+            "word for word|no /app/app.py",
+        ),
+        (
+            "the model into a folder of its own",
+            _file(f"COPY requirements.txt .\n{_PIP}COPY app.py .\nCOPY model.skops model/\n"),
+            "no /app/model.skops",
+        ),
+        (
+            "a pattern that takes the application, too",
+            _file(f"COPY [ar]*.* ./\n{_PIP}COPY model.skops .\n"),
+            "app.py installs the packages again",
         ),
         ("no text", "DOCKERFILE = ['FROM python:3.12-slim']\n", "Set DOCKERFILE"),
     ],
@@ -327,6 +523,41 @@ def best_order(steps):
     return [s["name"] for s in row]
 """,
             "their ratio|changes rarely",
+        ),
+        (
+            "the ratio, to two digits",
+            "def best_order(steps):\n    return [s['name'] for s in sorted(steps, key=lambda s: round(s['changes'] / s['seconds'], 2))]\n",
+            "their ratio",
+        ),
+        (
+            "writes the ratio into the steps",
+            "def best_order(steps):\n    for s in steps:\n        s['ratio'] = s['changes'] / s['seconds']\n    return [s['name'] for s in sorted(steps, key=lambda s: s['ratio'])]\n",
+            "Leave `steps`",
+        ),
+        (
+            "one name a ratio",
+            "def best_order(steps):\n    by_ratio = {s['changes'] / s['seconds']: s['name'] for s in steps}\n    return [by_ratio[r] for r in sorted(by_ratio)]\n",
+            "every name once",
+        ),
+        (
+            "the first call's answer for ever",
+            "KNOWN = []\ndef best_order(steps):\n    if not KNOWN:\n        KNOWN.extend(s['name'] for s in sorted(steps, key=lambda s: s['changes'] / s['seconds']))\n    return KNOWN\n",
+            "every name once",
+        ),
+        (
+            "the notebook's own week",
+            "def best_order(steps):\n    return [s['name'] for s in sorted(week, key=lambda s: s['changes'] / s['seconds'])]\n",
+            "every name once|NameError|week",
+        ),
+        (
+            "forgets the last one",
+            "def best_order(steps):\n    row = sorted(steps, key=lambda s: s['changes'] / s['seconds'])\n    return [a['name'] for a, b in zip(row, row[1:])]\n",
+            "every name once",
+        ),
+        (
+            "an iterator",
+            "def best_order(steps):\n    return map(lambda s: s['name'], sorted(steps, key=lambda s: s['changes'] / s['seconds']))\n",
+            "list of names",
         ),
         (
             "fails without steps",

@@ -11,6 +11,16 @@ RIGHT = {
         f"HEALTHCHECK = '# is it ready?\\n\\nHEALTHCHECK   {_FLAGS}   {_CMD}\\n'",
         "import json\nflags = {'interval': '15s', 'timeout': '2s', 'start-period': '30s', 'retries': 4}\n"
         "HEALTHCHECK = 'HEALTHCHECK ' + ' '.join(f'--{k}={v}' for k, v in flags.items()) + ' CMD ' + json.dumps(['python', '-m', 'serving.healthcheck'])",
+        """
+class Line(list):
+    def __str__(self):
+        return " ".join(self)
+
+HEALTHCHECK = str(Line(["HealthCheck", "--interval=0.25m", "--timeout=2000000us", "--retries=04", "--start-period=29s1000ms",
+                        "CMD", '["python",', '"-m",', '"serving.healthcheck"]']))
+""",
+        "import textwrap\nHEALTHCHECK = textwrap.dedent(r'''\n    HEALTHCHECK \\\n      --interval=15s --timeout=2s \\\n      # once it has begun\n"
+        '      --start-period=30s --retries=4 \\\n      CMD [ "python" , "-m" , "serving.healthcheck" ]\n\'\'\')',
     ],
     "docker_nlp-2": [
         """
@@ -47,6 +57,37 @@ def honest(probabilities, temperature):
     power = np.exp2((np.log2(np.clip(probabilities, 1e-320, None)) - np.log2(probabilities.max(1))[:, None]) / temperature)
     power = np.where(probabilities > 0, power, 0.0)
     return (power.T / power.sum(1)).T
+""",
+        """
+def honest(probabilities, temperature):
+    def one(row):
+        kept = np.flatnonzero(row)
+        scores = np.log(row[kept]) / temperature
+        weights = np.exp(scores - scores.max())
+        answer = np.zeros_like(row, dtype=float)
+        answer[kept] = weights / weights.sum()
+        return answer
+    return np.apply_along_axis(one, 1, np.array(probabilities, dtype=float))
+""",
+        """
+def honest(probabilities, temperature):
+    answer = np.empty(probabilities.shape)
+    for i, row in enumerate(probabilities):
+        for j, p in enumerate(row):
+            if p == 0:
+                answer[i, j] = 0
+            else:
+                with np.errstate(divide="ignore", over="ignore"):
+                    answer[i, j] = 1 / np.sum((row / p) ** (1 / temperature))
+    return answer
+""",
+        """
+import pandas as pd
+def honest(probabilities, temperature):
+    with np.errstate(divide="ignore"):
+        logs = pd.DataFrame(np.log(probabilities)).div(temperature)
+    weights = np.exp(logs.sub(logs.max(axis=1), axis=0))
+    return weights.div(weights.sum(axis=1), axis=0).to_numpy()
 """,
     ],
     "docker_nlp-3": [
@@ -87,6 +128,37 @@ def restart_times(deaths_after, most):
             wait = 0.1 if wait is None or lived >= 10 else min(wait * 2, 60.0)
             now += lived + wait
     return [moment for moment, _ in zip(moments(), range(most))]
+""",
+        """
+class Supervisor:
+    def __init__(self):
+        self.now, self.short = 0.0, 0
+    def after(self, lived):
+        self.short = 0 if lived >= 10 else self.short
+        self.now += lived + (60.0 if self.short > 9 else 0.1 * 2**self.short)
+        self.short += 1
+        return self.now
+
+def restart_times(deaths_after, most):
+    watch = Supervisor()
+    return ([0.0] + [watch.after(lived) for lived in deaths_after])[: min(most, len(deaths_after))]
+""",
+        """
+from functools import reduce
+def restart_times(deaths_after, most):
+    def step(state, lived):
+        moments, now, wait = state
+        wait = 0.1 if lived >= 10 else wait
+        return [*moments, now], now + lived + wait, min(60, wait + wait)
+    return reduce(step, tuple(deaths_after)[:most], ([], 0, 0.1))[0]
+""",
+        """
+def restart_times(deaths_after, most):
+    waits, lives = [], np.array(deaths_after[:most], dtype=float)
+    for i in range(len(lives)):
+        since = next((back for back in range(i + 1) if lives[i - back] >= 10), i)
+        waits.append(min(0.1 * 2**since, 60))
+    return np.concatenate([[0.0], np.cumsum(lives + waits)])[: len(lives)].tolist()
 """,
     ],
 }
@@ -134,6 +206,42 @@ WRONG = {
             "list of words",
         ),
         ("options after the command", f"HEALTHCHECK = 'HEALTHCHECK {_CMD} {_FLAGS}'", "Every 15 seconds"),
+        (
+            "another Python",
+            f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS} {_CMD.replace('python', 'python3')}'",
+            "Run python -m serving.healthcheck",
+        ),
+        (
+            "the script's file",
+            f'HEALTHCHECK = \'HEALTHCHECK {_FLAGS} CMD ["python", "serving/healthcheck.py"]\'',
+            "Run python -m serving.healthcheck",
+        ),
+        (
+            "two instructions, the second of which counts",
+            f"HEALTHCHECK = 'HEALTHCHECK CMD true\\nHEALTHCHECK {_FLAGS} {_CMD}'",
+            "one that an engine takes",
+        ),
+        (
+            "a limit that is given twice",
+            f"HEALTHCHECK = 'HEALTHCHECK --timeout=5s {_FLAGS} {_CMD}'",
+            "one that an engine takes",
+        ),
+        (
+            "switched off",
+            "HEALTHCHECK = 'HEALTHCHECK NONE'",
+            "Every 15 seconds",
+        ),
+        (
+            "a shell in disguise",
+            f'HEALTHCHECK = \'HEALTHCHECK {_FLAGS} CMD ["sh", "-c", "python -m serving.healthcheck"]\'',
+            "without a shell",
+        ),
+        (
+            "no unit",
+            f"HEALTHCHECK = 'HEALTHCHECK {_FLAGS.replace('s', '')} {_CMD}'",
+            "one that an engine takes",
+        ),
+        ("bytes", f"HEALTHCHECK = b'HEALTHCHECK {_FLAGS} {_CMD}'", "Set HEALTHCHECK"),
         ("no text", "HEALTHCHECK = ['HEALTHCHECK']", "Set HEALTHCHECK"),
     ],
     "docker_nlp-2": [
@@ -187,6 +295,45 @@ WRONG = {
             "the largest of all rows",
             "def honest(p, t):\n    with np.errstate(divide='ignore', invalid='ignore'):\n        s = np.log(p) / t\n        q = np.exp(s - s.max())\n        return q / q.sum(axis=1, keepdims=True)\n",
             "each|underflows",
+        ),
+        (
+            "the given array itself at temperature 1",
+            "def honest(p, t):\n    if t == 1:\n        return p\n    with np.errstate(divide='ignore'):\n        s = np.log(p) / t\n"
+            "    q = np.exp(s - s.max(axis=1, keepdims=True))\n    return q / q.sum(axis=1, keepdims=True)\n",
+            "new array, also at temperature 1",
+        ),
+        (
+            "the smallest float for a zero",
+            "def honest(p, t):\n    s = np.log(np.maximum(p, np.finfo(float).tiny)) / t\n    q = np.exp(s - s.max(axis=1, keepdims=True))\n"
+            "    return q / q.sum(axis=1, keepdims=True)\n",
+            "A zero stays a zero",
+        ),
+        (
+            "lists",
+            "def honest(p, t):\n    with np.errstate(divide='ignore'):\n        s = np.log(p) / t\n    q = np.exp(s - s.max(axis=1, keepdims=True))\n"
+            "    return (q / q.sum(axis=1, keepdims=True)).tolist()\n",
+            "Return an array",
+        ),
+        (
+            "learned by heart",
+            "def honest(p, t):\n    return {1: p.copy(), 2: p**0.5 / (p**0.5).sum(axis=1, keepdims=True), 0.5: p**2 / (p**2).sum(axis=1, keepdims=True)}.get(t, p)\n",
+            "square root",
+        ),
+        (
+            "rounded",
+            "def honest(p, t):\n    with np.errstate(divide='ignore'):\n        s = np.log(p) / t\n    q = np.exp(s - s.max(axis=1, keepdims=True))\n"
+            "    return np.round(q / q.sum(axis=1, keepdims=True), 3)\n",
+            "square root|sum to one",
+        ),
+        (
+            "what cannot be counted is dropped",
+            "def honest(p, t):\n    q = p ** (1 / t)\n    with np.errstate(invalid='ignore'):\n        return np.nan_to_num(q / q.sum(axis=1, keepdims=True))\n",
+            "largest takes all",
+        ),
+        (
+            "one-hot in the cold",
+            "def honest(p, t):\n    if t < 0.01:\n        return np.eye(p.shape[1])[p.argmax(axis=1)]\n    q = p ** (1 / t)\n    return q / q.sum(axis=1, keepdims=True)\n",
+            "equal ones share",
         ),
         ("nothing", "def honest(p, t):\n    return None\n", "Return an array"),
     ],
@@ -254,6 +401,42 @@ WRONG = {
             "def restart_times(d, most):\n    m, now, p = [], 0.0, 0.1\n    while d and len(m) < most:\n        m.append(now)\n        x = d.pop(0)\n"
             "        p = 0.1 if x >= 10 else p\n        now += x + p\n        p = min(60, 2 * p)\n    return m\n",
             "stays as it is",
+        ),
+        (
+            "the wait is kept from call to call",
+            "def restart_times(d, most, state=[0.1]):\n    m, now = [], 0.0\n    for x in d[:most]:\n        m.append(now)\n"
+            "        p = 0.1 if x >= 10 else state[0]\n        now += x + p\n        state[0] = min(60, 2 * p)\n    return m\n",
+            "The wait doubles",
+        ),
+        (
+            "learned by heart",
+            "def restart_times(d, most):\n    return [0, 1.1, 2.3, 3.7, 5.5][: min(len(d), most)]\n",
+            "wait doubles",
+        ),
+        (
+            "counts restarts, not starts",
+            _LOOP.format(
+                "        p = 0.1 if x >= 10 else p\n        now += x + p\n        p = min(60, 2 * p)\n"
+            ).replace("d[:most]", "d[: most + 1]"),
+            "At most `most`",
+        ),
+        (
+            "the waits alone",
+            "def restart_times(d, most):\n    w, p = [], 0.1\n    for x in d[:most]:\n        p = 0.1 if x >= 10 else p\n        w.append(p)\n        p = min(60, 2 * p)\n    return w\n",
+            "Each run lives 1 s",
+        ),
+        (
+            "whole seconds",
+            _LOOP.format(
+                "        p = 0.1 if x >= 10 else p\n        now = round(now + x + p)\n        p = min(60, 2 * p)\n"
+            ),
+            "0.1 s, then 0.2 s",
+        ),
+        (
+            "a generator",
+            "def restart_times(d, most):\n    now, p = 0.0, 0.1\n    for x in d[:most]:\n        yield now\n        p = 0.1 if x >= 10 else p\n"
+            "        now += x + p\n        p = min(60, 2 * p)\n",
+            "Return a list",
         ),
         ("nothing", "def restart_times(d, most):\n    return None\n", "Return a list"),
     ],
