@@ -123,19 +123,21 @@ def side_by_side(function: Callable[[Any], Any], items: Iterable[Any], at_once: 
         Exception: what the function raises comes out here, and the other processes are ended.
         RuntimeError: a process ended without an answer.
     """
-    waiting, running, answers = list(enumerate(items))[::-1], {}, {}
+    waiting, answers = list(enumerate(items))[::-1], dict[int, Any]()
+    running = dict[Any, tuple[int, Any]]()  # by our end of the pipe
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 number, item = waiting.pop()
-                process, line = worker.connected(partial(_say, function, item))
-                running[line] = number, process
-            for line in connection.wait(list(running)):
-                number, process = running[line]  # type: ignore[index]
-                answers[number] = _heard(line)  # type: ignore[arg-type]
+                process, ours = worker.connected(partial(_say, function, item))
+                running[ours] = number, process
+            ready: list[Any] = connection.wait(list(running))
+            for line in ready:
+                number, process = running[line]
+                answers[number] = _heard(line)
                 process.join()
-                line.close()  # type: ignore[union-attr]
-                del running[line]  # type: ignore[arg-type]
+                del running[line]
+                line.close()
     finally:
         for line, (_, process) in running.items():
             process.kill()
@@ -146,14 +148,15 @@ def side_by_side(function: Callable[[Any], Any], items: Iterable[Any], at_once: 
 
 def _say(function: Callable[[Any], Any], item: Any, line: connection.Connection) -> None:
     """In the process: send the answer, or the error."""
+    answer, failed = None, None
     try:
-        answer = function(item), None
+        answer = function(item)
     except Exception as error:  # it is raised where somebody reads it
-        answer = None, error
-    line.send(answer)
+        failed = error
+    line.send((answer, failed))
 
 
-def _heard(line: connection.Connection) -> Any:
+def _heard(line: Any) -> Any:
     try:
         answer, error = line.recv()
     except EOFError:
