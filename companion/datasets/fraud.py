@@ -113,7 +113,8 @@ def _world(rng: np.random.Generator) -> dict[str, np.ndarray]:
     online = rng.random(MERCHANTS) < 0.3
     category = rng.choice(len(CATEGORIES), MERCHANTS, p=[0.30, 0.12, 0.25, 0.10, 0.15, 0.08])
     home, place = rng.uniform(0, 100, (CARDS, 2)), rng.uniform(0, 100, (MERCHANTS, 2))
-    away = np.linalg.norm(home[:, None] - place[None], axis=2)
+    east, north = (home[:, side, None] - place[:, side] for side in (0, 1))
+    away = np.sqrt(east * east + north * north)
     away[:, online] = 0
     # the nearest shops and a few web shops are where a cardholder goes by habit
     nearby = np.argsort(np.where(online, np.inf, away), axis=1)[:, :9]
@@ -254,9 +255,12 @@ def features(payments: pd.DataFrame) -> np.ndarray:
     columns = [
         *(past["ratio"].clip(min=0), (-past["ratio"]).clip(min=0), speed, speed * online),
         *(np.log1p(payments["distance"]), far & past["new"], online, past["new"], past["new"] & (online == 1)),
-        *(payments["time"] % 24 < 6, kinds, kinds[:, -1] & (online == 1)),
+        *(payments["time"] % 24 < 6, *kinds.T, kinds[:, -1] & (online == 1)),
     ]
-    return np.column_stack(columns).astype(np.float32)
+    seen = np.empty((len(payments), len(FEATURES)), np.float32)
+    for number, column in enumerate(columns):
+        seen[:, number] = column
+    return seen
 
 
 #: The file that the Machine Learning Group of the Université Libre de Bruxelles publishes on Kaggle, behind an account there;

@@ -316,6 +316,24 @@ def test_feedback_is_what_the_investigators_know_and_no_more(evaluation, table, 
     assert not np.array_equal(without[past], scores[past]), "and so does the feedback"
 
 
+def cell_with(text: str) -> str:
+    """The notebook's code cell with this text."""
+    return next(cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if text in cell.source)
+
+
+def test_the_check_notices_a_label_that_is_read_a_day_early(evaluation, table):
+    """Who spoils by the payment's day alone, and not by the day on which its label arrives, does not notice."""
+    stream, day = payments.prepare(table), table["day"].to_numpy()
+    room = dict(vars(evaluation), stream=stream, table=table, day=day)
+    exec(cell_with("def peeks(").partition("assert not peeks()")[0], room)  # noqa: S102
+    exec(cell_with("def a_day_early(").partition("assert peeks(")[0], room)  # noqa: S102
+    assert not room["peeks"]()
+    assert room["peeks"](room["a_day_early"]) and room["peeks"](see=room["scaled_at_once"])
+    by_payment = payments.prepare(table.assign(fraud=table["fraud"].where(day < 80, 1 - table["fraud"])))
+    room["spoiled"] = replace(by_payment, X=stream.X)
+    assert not room["peeks"](room["a_day_early"]), "the days in between are what the check has to spoil"
+
+
 def test_euros_and_alerts_agree_with_a_plain_loop(evaluation, table):
     stream = payments.prepare(table)
     scores = np.random.default_rng(0).integers(0, 40, len(table)).astype(float)
@@ -396,6 +414,33 @@ def job(path, text):
     if text == "fails":
         sys.exit(3)
 """
+
+
+TASKS = """
+import os, time
+unit = 10
+def tenfold(number):
+    if number == 4:
+        raise ValueError("not four")
+    if number == 5:
+        os._exit(3)
+    time.sleep(0.2 * (number == 0))
+    return unit * number, os.getpid()
+"""
+
+
+def test_items_are_computed_side_by_side_each_in_a_process_of_its_own():
+    main = types.ModuleType("__main__")  # as in a notebook: goes by value
+    exec(TASKS, vars(main))  # noqa: S102
+    for at_once in (1, 2, 9):
+        found = payments.side_by_side(main.tenfold, range(4), at_once)
+        assert [answer for answer, _ in found] == [0, 10, 20, 30], "in the order of the items, whoever is ready first"
+        assert len({pid for _, pid in found} - {os.getpid()}) == 4
+    assert payments.side_by_side(main.tenfold, []) == []
+    with pytest.raises(ValueError, match="not four"):
+        payments.side_by_side(main.tenfold, [0, 4])
+    with pytest.raises(RuntimeError, match="without an answer"):
+        payments.side_by_side(main.tenfold, [5, 1])
 
 
 def test_a_fresh_process_knows_nothing_of_the_one_before(tmp_path, monkeypatch):
@@ -609,6 +654,42 @@ def test_only_one_commit_survives_a_kill_at_the_worst_moment(loop, tmp_path):
         else:
             numbers = [int(line.partition(",")[0]) for line in (folder / "scores.csv").read_text().splitlines()]
         assert (33 * DAY - len(set(numbers)), len(numbers) - len(set(numbers))) == (lost, twice), name
+
+
+FIVE_DEATHS = """
+def dies_by_itself(name, save=fraud_loop.one_commit, die_on=-1, afterwards=lambda: None):
+    (here / name).mkdir()
+    child = os.fork()
+    if child == 0:
+        fraud_loop.work(here / name, save, die_on)
+        afterwards()
+        os._exit(0)
+    print(json.dumps([name, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]))
+
+def before_day_20(folder, numbers, scores, state, between):
+    if state[0] == 21:
+        fraud_loop.die()
+    fraud_loop.one_commit(folder, numbers, scores, state, between)
+
+dies_by_itself("inside", die_on=20)
+dies_by_itself("between", before_day_20)
+dies_by_itself("before the first commit", die_on=7)
+dies_by_itself("after the last commit", afterwards=fraud_loop.die)
+dies_by_itself("never")
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_that_found_no_work_is_not_counted(loop, tmp_path):
+    """What the notebook counts as hits, and that ten of them are needed: ten kills of which one hit work are too few."""
+    codes = dict(drive(tmp_path, FIVE_DEATHS))
+    assert list(codes.values()) == 4 * [-signal.SIGKILL] + [0]
+    room = {**vars(loop), "payments": payments, "folder": tmp_path, "edges": np.arange(41)}
+    exec(next(ast.unparse(node) for node in statements() if getattr(node, "name", None) == "hit_by"), room)  # noqa: S102
+    assert [room["hit_by"](*one) for one in codes.items()] == ["inside a commit", "between commits", *3 * ["no work"]]
+    room["hits"] = {"inside a commit": [("inside", -9)], "between commits": [], "no work": 9 * [("never", 0)]}
+    with pytest.raises(AssertionError):
+        exec(cell_with("killed = hits["), room)  # noqa: S102
 
 
 def test_a_payment_that_was_scored_is_refused_a_second_time(loop, tmp_path):

@@ -1,4 +1,4 @@
-"""What scoring payments day by day needs beside its idea: the payments as arrays, a baseline, two pictures, what a kill left.
+"""What scoring payments day by day needs beside its idea: the payments as arrays, a baseline, two pictures, processes, what a kill left.
 
 ``Stream`` holds payments in the order in which they happened, cut into batches (days, or hours of the public original).
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,6 +111,59 @@ def spread(values: Mapping[str, np.ndarray], title: str, xlabel: str) -> Figure:
     ax.set(xlabel=xlabel, title=title, ylim=(len(values) - 0.5, -0.5))
     ax.set_yticks(range(len(values)), labels=list(values))
     return fig
+
+
+def side_by_side(function: Callable[[Any], Any], items: Iterable[Any], at_once: int = 2) -> list[Any]:
+    """``function(item)`` of each item, in their order, each computed in a process of its own, ``at_once`` of them at a time.
+
+    The function goes by value, with the global names that it uses (``worker.start``); item and answer are pickled. Two at a time
+    fill two cores when there are two items; where the last would be alone, three at a time fill them too.
+
+    Raises:
+        Exception: what the function raises comes out here, and the other processes are ended.
+        RuntimeError: a process ended without an answer.
+    """
+    waiting, answers = list(enumerate(items))[::-1], dict[int, Any]()
+    running = dict[Any, tuple[int, Any]]()  # by our end of the pipe
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                number, item = waiting.pop()
+                process, ours = worker.connected(partial(_say, function, item))
+                running[ours] = number, process
+            ready: list[Any] = connection.wait(list(running))
+            for line in ready:
+                number, process = running[line]
+                answers[number] = _heard(line)
+                process.join()
+                del running[line]
+                line.close()
+    finally:
+        for line, (_, process) in running.items():
+            process.kill()
+            process.join()
+            line.close()
+    return [answers[number] for number in sorted(answers)]
+
+
+def _say(function: Callable[[Any], Any], item: Any, line: connection.Connection) -> None:
+    """In the process: send the answer, or the error."""
+    answer, failed = None, None
+    try:
+        answer = function(item)
+    except Exception as error:  # it is raised where somebody reads it
+        failed = error
+    line.send((answer, failed))
+
+
+def _heard(line: Any) -> Any:
+    try:
+        answer, error = line.recv()
+    except EOFError:
+        raise RuntimeError("a process ended without an answer") from None
+    if error is not None:
+        raise error
+    return answer
 
 
 def inside_a_transaction(folder: Path) -> bool:

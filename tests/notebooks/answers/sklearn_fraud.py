@@ -27,6 +27,26 @@ def silence(labels):
     counted = Counter(int(label) for label in labels)
     return counted[0] / counted.total(), 0 / counted[1]
 """,
+        """
+from typing import NamedTuple
+class Silent(NamedTuple):
+    accuracy: float
+    recall: float
+def silence(labels):
+    said = [0] * len(labels)
+    right = [a == b for a, b in zip(labels, said)]
+    found = [a for a, b in zip(labels, said) if a == b == 1]
+    return Silent(sum(right) / len(right), len(found) / sum(int(a) for a in labels))
+""",
+        """
+from sklearn.dummy import DummyClassifier
+from sklearn import metrics
+def silence(labels):
+    X = np.zeros((len(labels), 1))
+    model = DummyClassifier(strategy='constant', constant=0).fit(np.zeros((2, 1)), [0, 1])
+    said = model.predict(X)
+    return metrics.accuracy_score(labels, said), metrics.recall_score(labels, said)
+""",
     ],
     "sklearn_fraud-2": [
         """
@@ -75,6 +95,29 @@ def net_saved(scores, fraud, amount, day, budget, cost):
     rank = np.arange(len(days)) - np.searchsorted(days, days)
     rows = order[rank < budget]
     return np.float32(0) if not len(rows) else np.dot(np.asarray(amount)[rows], np.asarray(fraud)[rows]) - cost * rows.size
+""",
+        """
+import contextlib
+def net_saved(scores, fraud, amount, day, budget, cost):
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE p (n INTEGER, s REAL, f INTEGER, a REAL, d INTEGER)")
+        rows = ((n, float(s), int(f), float(a), int(d)) for n, (s, f, a, d) in enumerate(zip(scores, fraud, amount, day)))
+        db.executemany("INSERT INTO p VALUES (?, ?, ?, ?, ?)", rows)
+        ranked = "SELECT f, a, ROW_NUMBER() OVER (PARTITION BY d ORDER BY s DESC, n) AS r FROM p"
+        return db.execute(f"SELECT COALESCE(SUM(a * f - ?), 0) FROM ({ranked}) WHERE r <= ?", (cost, budget)).fetchone()[0]
+""",
+        """
+import pandas as pd
+def net_saved(scores, fraud, amount, day, budget, cost):
+    table = pd.DataFrame({"s": np.asarray(scores, float), "v": np.asarray(amount, float) * np.asarray(fraud, float) - cost, "d": day})
+    return table.loc[table.groupby("d")["s"].rank(method="first", ascending=False) <= budget, "v"].sum()
+""",
+        """
+def net_saved(scores, fraud, amount, day, budget, cost):
+    s, f, a, d = (np.array(c, dtype=float) for c in (scores, fraud, amount, day))
+    n = len(s)
+    before = (d[:, None] == d) & ((s > s[:, None]) | ((s == s[:, None]) & (np.arange(n) < np.arange(n)[:, None])))
+    return ((a * f - cost) * (before.sum(axis=1) < budget)).sum().item() if n else 0
 """,
     ],
     "sklearn_fraud-3": [
@@ -160,6 +203,56 @@ def apply_batch(database, batch, payments):
             cursor.execute("RELEASE whole")
             raise
 """),
+        """
+import json
+def apply_batch(database, batch, payments):
+    rows = json.dumps([[card, euros] for card, euros in payments])
+    with database:
+        if database.execute("INSERT INTO done VALUES (?) ON CONFLICT DO NOTHING RETURNING batch", (batch,)).fetchone() is None:
+            return
+        database.execute(
+            "INSERT INTO totals SELECT value ->> 0, SUM(value ->> 1) FROM json_each(?) WHERE true GROUP BY 1 "
+            "ON CONFLICT (card) DO UPDATE SET euros = euros + excluded.euros", (rows,))
+""",
+        """
+import contextlib
+def apply_batch(database, batch, payments):
+    with contextlib.ExitStack() as stack:
+        stack.callback(database.rollback)
+        if database.execute("SELECT count(*) FROM done WHERE batch IS ?", (batch,)).fetchone() == (1,):
+            return
+        cards = {}
+        for payment in payments:
+            cards.setdefault(payment[0], []).append(payment[1])
+        for card in cards:
+            database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,))
+            database.executemany("UPDATE totals SET euros = euros + ? WHERE card = ?", ((e, card) for e in cards[card]))
+        database.execute("INSERT INTO done VALUES (?)", (batch,))
+        database.commit()
+""",
+        """
+def apply_batch(database, batch, payments):
+    try:
+        database.executemany("INSERT INTO totals VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET euros = euros + excluded.euros", payments)
+        before = database.total_changes
+        database.execute("INSERT OR IGNORE INTO done VALUES (?)", (batch,))
+        (database.commit if database.total_changes > before else database.rollback)()
+    finally:
+        if database.in_transaction:
+            database.rollback()
+""",
+        """
+def apply_batch(database, batch, payments):
+    with database:
+        database.execute("BEGIN")
+        database.execute("CREATE TEMP TABLE coming (card INTEGER, euros REAL)")
+        database.executemany("INSERT INTO coming VALUES (?, ?)", payments)
+        if not database.execute("SELECT 1 FROM done WHERE batch = ?", (batch,)).fetchone():
+            database.execute("INSERT OR IGNORE INTO totals SELECT DISTINCT card, 0 FROM coming")
+            database.execute("UPDATE totals SET euros = euros + (SELECT SUM(c.euros) FROM coming c WHERE c.card = totals.card) WHERE card IN (SELECT card FROM coming)")
+            database.execute("INSERT INTO done VALUES (?)", (batch,))
+        database.execute("DROP TABLE coming")
+""",
     ],
     "sklearn_fraud-4": [
         """
@@ -219,6 +312,29 @@ def detect(errors):
             return index
     return None
 """,
+        """
+def detect(errors):
+    x = np.asarray(errors, dtype=float)
+    n = np.arange(1, len(x) + 1)
+    mean = np.cumsum(x) / n
+    total = np.cumsum(x - mean - 0.1)
+    above = (total - np.minimum.accumulate(total) > 10) & (n > 100) if len(x) else np.zeros(0, bool)
+    return int(np.flatnonzero(above)[0]) if above.any() else None
+""",
+        """
+class Watch:
+    def __init__(self):
+        self.detectors = [drift.PageHinkley(delta=0.1, threshold=10.5, mode='up'), drift.ADWIN(delta=0.01, clock=1)]
+    def rings(self, error):
+        for one in self.detectors:
+            one.update(error)
+        return any(one.drift_detected for one in self.detectors)
+def detect(errors):
+    watch = Watch()
+    for index in range(len(errors)):
+        if watch.rings(int(errors[index])):
+            return index
+""",
     ],
 }
 
@@ -247,6 +363,41 @@ WRONG = {
         ),
         ("nothing", "def silence(labels):\n    pass\n", "a pair of two numbers"),
         ("names", "def silence(labels):\n    return {'accuracy': 0.998, 'recall': 0.0}\n", "a pair of two numbers"),
+        (
+            "rounded to six",
+            """
+def silence(labels):
+    return round(float(np.mean(np.asarray(labels) == 0)), 6), 0.0
+""",
+            "not rounded",
+        ),
+        (
+            "remembers by length",
+            """
+import functools
+MEM = {}
+def silence(labels):
+    MEM.setdefault(len(labels), float(np.mean(np.asarray(labels) == 0)))
+    return MEM[len(labels)], 0.0
+""",
+            "gets 0.7500",
+        ),
+        (
+            "text",
+            """
+def silence(labels):
+    return f'{np.mean(np.asarray(labels) == 0)}', '0'
+""",
+            "a pair of two numbers",
+        ),
+        (
+            "never below a half",
+            """
+def silence(labels):
+    return max(0.5, float(np.mean(np.asarray(labels) == 0))), 0.0
+""",
+            "gets 0.2500",
+        ),
     ],
     "sklearn_fraud-2": [
         (
@@ -413,6 +564,65 @@ def net_saved(scores, fraud, amount, day, budget, cost):
     return total
 """,
             "Return one number",
+        ),
+        (
+            "rounded to four",
+            """
+def net_saved(scores, fraud, amount, day, budget, cost):
+    scores, fraud, amount, day = map(np.asarray, (scores, fraud, amount, day))
+    total = 0.0
+    for today in np.unique(day):
+        rows = np.flatnonzero(day == today)
+        top = rows[np.argsort(-scores[rows], kind="stable")[:budget]]
+        total += (amount * fraud)[top].sum() - cost * len(top)
+    return round(float(total), 4)
+""",
+            "don.t round",
+        ),
+        (
+            "the threshold lets ties in",
+            """
+def net_saved(scores, fraud, amount, day, budget, cost):
+    scores, fraud, amount, day = map(np.asarray, (scores, fraud, amount, day))
+    total = 0.0
+    for today in np.unique(day):
+        rows = np.flatnonzero(day == today)
+        top = rows[scores[rows] >= np.sort(scores[rows])[-min(budget, len(rows))]] if budget else rows[:0]
+        total += (amount * fraud)[top].sum() - cost * len(top)
+    return total
+""",
+            "Of equal scores",
+        ),
+        (
+            "keeps adding",
+            """
+TOTAL = 0.0
+def net_saved(scores, fraud, amount, day, budget, cost):
+    scores, fraud, amount, day = map(np.asarray, (scores, fraud, amount, day))
+    global TOTAL
+    for today in np.unique(day):
+        rows = np.flatnonzero(day == today)
+        top = rows[np.argsort(-scores[rows], kind="stable")[:budget]]
+        TOTAL += (amount * fraud)[top].sum() - cost * len(top)
+    return TOTAL
+""",
+            "false alarm|A day with three",
+        ),
+        (
+            "amount changed in place",
+            """
+def net_saved(scores, fraud, amount, day, budget, cost):
+    scores, fraud, amount, day = map(np.asarray, (scores, fraud, amount, day))
+    total = 0.0
+    amount = amount if not len(amount) else amount
+    amount *= fraud
+    for today in np.unique(day):
+        rows = np.flatnonzero(day == today)
+        top = rows[np.argsort(-scores[rows], kind="stable")[:budget]]
+        total += (amount * fraud)[top].sum() - cost * len(top)
+    return total
+""",
+            "must stay as they are",
         ),
     ],
     "sklearn_fraud-3": [
@@ -660,6 +870,94 @@ def apply_batch(database, batch, payments):
             "exception must come out",
         ),
         ("nothing", "def apply_batch(database, batch, payments):\n    pass\n", "add up, and commit"),
+        (
+            "equal payments counted once",
+            """
+def apply_batch(database, batch, payments):
+    with database:
+        if database.execute("INSERT OR IGNORE INTO done VALUES (?)", (batch,)).rowcount:
+            for card, euros in set(payments):
+                database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,)); database.execute("UPDATE totals SET euros = euros + ? WHERE card = ?", (euros, card))
+""",
+            "equal sums",
+        ),
+        (
+            "takes back by hand",
+            """
+def apply_batch(database, batch, payments):
+    if database.execute("SELECT 1 FROM done WHERE batch = ?", (batch,)).fetchone():
+        return
+    added = []
+    try:
+        for card, euros in payments:
+            database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,)); database.execute("UPDATE totals SET euros = euros + ? WHERE card = ?", (euros, card))
+            added.append((card, euros))
+        database.execute("INSERT INTO done VALUES (?)", (batch,))
+    except BaseException:
+        for card, euros in added:
+            database.execute("UPDATE totals SET euros = euros - ? WHERE card = ?", (euros, card))
+        raise
+    finally:
+        database.commit()
+""",
+            "left something behind",
+        ),
+        (
+            "a script, which commits first",
+            """
+def apply_batch(database, batch, payments):
+    if database.execute("SELECT 1 FROM done WHERE batch = ?", (batch,)).fetchone():
+        return
+    lines = "".join(f"INSERT INTO totals VALUES ({card}, {euros}) ON CONFLICT DO UPDATE SET euros = euros + excluded.euros;" for card, euros in payments)
+    database.executescript(lines + f"INSERT INTO done VALUES ({batch});")
+""",
+            "left something behind",
+        ),
+        (
+            "counts how many are done",
+            """
+def apply_batch(database, batch, payments):
+    with database:
+        if database.execute("SELECT COUNT(*) FROM done").fetchone()[0] >= batch:
+            return
+        for card, euros in payments:
+            database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,)); database.execute("UPDATE totals SET euros = euros + ? WHERE card = ?", (euros, card))
+        database.execute("INSERT INTO done VALUES (?)", (batch,))
+""",
+            "Batch 0|any order",
+        ),
+        (
+            "marks a failed batch as done",
+            """
+def apply_batch(database, batch, payments):
+    if database.execute("SELECT 1 FROM done WHERE batch = ?", (batch,)).fetchone():
+        return
+    try:
+        for card, euros in payments:
+            database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,)); database.execute("UPDATE totals SET euros = euros + ? WHERE card = ?", (euros, card))
+    except BaseException:
+        database.rollback()
+        raise
+    finally:
+        database.execute("INSERT INTO done VALUES (?)", (batch,))
+        database.commit()
+""",
+            "left something behind",
+        ),
+        (
+            "every error of uniqueness is a batch that is done",
+            """
+def apply_batch(database, batch, payments):
+    try:
+        with database:
+            database.execute("INSERT INTO done VALUES (?)", (batch,))
+            for card, euros in payments:
+                database.execute("INSERT OR IGNORE INTO totals VALUES (?, 0)", (card,)); database.execute("UPDATE totals SET euros = euros + ? WHERE card = ?", (euros, card))
+    except sqlite3.IntegrityError:
+        pass
+""",
+            "exception must come out",
+        ),
     ],
     "sklearn_fraud-4": [
         (
@@ -826,6 +1124,62 @@ def detect(errors):
             "always in the middle",
             "def detect(errors):\n    return 810 if len(errors) > 810 else None\n",
             "Too many false alarms",
+        ),
+        (
+            "one too late",
+            """
+def detect(errors):
+    detector = drift.PageHinkley(delta=0.1, threshold=10)
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            return index + 1
+    return None
+""",
+            "[Dd]on.t look ahead|Cut the stream",
+        ),
+        (
+            "only whole streams",
+            """
+def detect(errors):
+    if len(errors) < 1500:
+        return None
+    detector = drift.PageHinkley(delta=0.1, threshold=10)
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            return index
+    return None
+""",
+            "ook ahead",
+        ),
+        (
+            "looks twenty values ahead",
+            """
+def detect(errors):
+    detector = drift.PageHinkley(delta=0.1, threshold=10)
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            return max(0, index - 20)
+    return None
+""",
+            "ook ahead",
+        ),
+        (
+            "adapts its level from stream to stream",
+            """
+LEVEL = [10.0]
+def detect(errors):
+    LEVEL[0] += 0.002
+    detector = drift.PageHinkley(delta=0.1, threshold=LEVEL[0])
+    for index, error in enumerate(errors):
+        detector.update(error)
+        if detector.drift_detected:
+            return index
+    return None
+""",
+            "remember nothing",
         ),
     ],
 }
