@@ -315,7 +315,7 @@ def live(monkeypatch, no_live_engines, scratch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("memory", "says"), [("500MiB", "finished in less memory than the data take"), ("3GiB", "this cluster had room")]
+    ("memory", "says"), [("420MiB", "finished in less memory than the data take"), ("3GiB", "this cluster had room")]
 )
 def test_what_is_said_of_data_larger_than_memory_is_true_of_a_readers_cluster(memory, says, live, tmp_path, capsys):
     from distributed import wait
@@ -331,7 +331,7 @@ def test_what_is_said_of_data_larger_than_memory_is_true_of_a_readers_cluster(me
         for source in (*defined, spread, judged):
             exec(source, cells)  # noqa: S102
     assert says in capsys.readouterr().out
-    if memory == "500MiB":
+    if memory == "420MiB":
         with pytest.raises(AssertionError):
             exec(judged, {**cells, "on_disk": 0})  # noqa: S102
 
