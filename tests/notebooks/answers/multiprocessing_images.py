@@ -430,6 +430,23 @@ def shared_copy(array):
 """,
             "nothing is copied back",
         ),
+        (
+            "the view first",
+            """
+@contextmanager
+def shared_copy(array):
+    block = shared_memory.SharedMemory(create=True, size=array.nbytes)
+    view = np.ndarray(array.shape, array.dtype, buffer=block.buf)
+    view[...] = array
+    try:
+        yield view, block.name
+    finally:
+        del view
+        block.close()
+        block.unlink()
+""",
+            "the name is text",
+        ),
     ],
     "multiprocessing_images-3": [
         (
