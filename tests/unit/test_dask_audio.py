@@ -289,7 +289,7 @@ def test_the_picture_of_the_speed_says_what_its_numbers_say(counts):
 @pytest.fixture
 def cluster(tmp_path):
     """A `dask scheduler` and two `dask worker`s as separate processes on loopback; yields the scheduler's address."""
-    with by_hand(tmp_path) as address:
+    with by_hand(tmp_path, memory="440MiB") as address:  # for the notebook: less than its data larger than memory
         yield address
 
 
