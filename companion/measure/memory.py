@@ -29,16 +29,17 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
 
     Args:
         pid: root of the tree; this process by default.
-        interval: seconds between samples; a shorter peak can be missed.
+        interval: seconds between samples; a shorter peak can be missed, and so can a child that fewer than two of them see.
     """
     import psutil
 
     peak, done = Peak(), threading.Event()
     root = psutil.Process(pid)
+    known = {child.pid for child in root.children(recursive=True)}
 
     def sample() -> None:
         while True:
-            peak.bytes = max(peak.bytes, _tree_memory(root))
+            peak.bytes = max(peak.bytes, _tree_memory(root, known))
             if done.wait(interval):
                 return
 
@@ -51,15 +52,22 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
         thread.join()
 
 
-def _tree_memory(root: psutil.Process) -> int:
+def _tree_memory(root: psutil.Process, known: set[int]) -> int:
+    """Bytes of the tree. A child counts from the second time on that it is seen; ``known`` keeps who was.
+
+    Before it runs its own program a new process has the memory of its parent, the very same and not a copy (vfork): a sample at
+    that moment would count the parent twice.
+    """
     import psutil
 
     total = 0
     try:
-        tree = [root, *root.children(recursive=True)]
+        children = root.children(recursive=True)
     except psutil.NoSuchProcess:
         return 0
-    for process in tree:
+    grown = [child for child in children if child.pid in known]
+    known.update(child.pid for child in children)
+    for process in [root, *grown]:
         try:
             # proportional set size where the system has it: pages shared by n processes count 1/n in each
             full = process.memory_full_info()

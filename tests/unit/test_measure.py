@@ -170,6 +170,21 @@ def test_peak_memory_sees_a_child():
     assert peak.mib > 140
 
 
+def test_a_process_that_is_not_yet_its_own_program_is_not_counted_as_its_parent_again():
+    """Between vfork and exec it shows its parent's memory: on a busy machine a sample caught that, and a small task seemed to take 160 MB."""
+    from types import SimpleNamespace
+
+    from companion.measure.memory import _tree_memory
+
+    def process(pid: int, mib: int, children=()) -> SimpleNamespace:
+        full = SimpleNamespace(pss=mib * 2**20, uss=0)
+        return SimpleNamespace(pid=pid, children=lambda recursive: list(children), memory_full_info=lambda: full)
+
+    known: set[int] = set()
+    assert _tree_memory(process(1, 150, [process(2, 150)]), known) == 150 * 2**20
+    assert _tree_memory(process(1, 150, [process(2, 30)]), known) == 180 * 2**20
+
+
 def test_record_writes_only_for_the_benchmark(tmp_path, monkeypatch):
     monkeypatch.delenv("COMPANION_RECORD", raising=False)
     measure.record("x.y", 1)

@@ -1,6 +1,9 @@
 """The pictures, a pool of the notebook's own that is killed or interrupted at work, its cells on a cluster, and its references."""
 
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from multiprocessing.shared_memory import SharedMemory
 
@@ -211,3 +214,14 @@ def test_reference_assignment_is_within_a_third_of_the_best(references, costs, w
 def test_reference_map_survives_whatever_is_killed(references, items, workers):
     expected = [None if item == chores.KILLER else item**2 for item in items]
     assert references["map_surviving"](chores.square, items, workers) == expected
+
+
+@pytest.mark.parametrize("order", [(chores.KILLER, 1, 2, 3), (1, chores.KILLER, 2, 3)])
+def test_nothing_that_shares_a_pool_with_a_kill_gets_done(order, tmp_path):
+    """Without luck: the exercise's first test rests on it."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        lost = [pool.submit(chores.square_beside, (str(tmp_path), number)) for number in order]
+    assert all(isinstance(future.exception(), BrokenProcessPool) for future in lost)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        assert pool.submit(chores.square_beside, (str(tmp_path), 3)).result() == 9
+    assert len(list(tmp_path.glob("worked_*"))) == 1

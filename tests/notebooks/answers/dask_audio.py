@@ -8,7 +8,7 @@ def lost(who_has, dead):
     for key, holders in who_has.items():
         if all(holder in dead for holder in holders):
             gone.append(key)
-    return gone
+    return frozenset(gone)
 """,
         """
 def lost(who_has, dead):
@@ -154,6 +154,23 @@ def best_partitions(items, seconds, overhead, speeds):
         times.append(free.max())
     return int(np.argmin(np.round(times, 10))) + 1
 """,
+        # a class for the workers
+        """
+class Worker:
+    def __init__(self, speed): self.speed, self.free = speed, 0.0
+    def take(self, cost): self.free += cost / self.speed
+def best_partitions(items, seconds, overhead, speeds):
+    best, best_end = None, None
+    for p in range(1, items + 1):
+        team = [Worker(s) for s in speeds]
+        for k in range(p):
+            n = items // p + (1 if k < items % p else 0)
+            min(team, key=lambda w: w.free).take(overhead + n * seconds)
+        end = max(w.free for w in team)
+        if best is None or end < best_end * (1 - 1e-10):
+            best, best_end = p, end
+    return best
+""",
     ],
 }
 
@@ -217,6 +234,23 @@ WRONG = {
             "printed",
             "def lost(who_has, dead):\n    print({k for k, h in who_has.items() if set(h) <= dead})\n",
             "returns nothing yet",
+        ),
+        (
+            "a list",
+            """
+def lost(who_has, dead):
+    return [k for k, ws in who_has.items() if all(w in dead for w in ws)]
+""",
+            "Return a set",
+        ),
+        (
+            "looks for the name in a text of all the dead",
+            """
+def lost(who_has, dead):
+    text = ' '.join(dead)
+    return {k for k, ws in who_has.items() if all(w in text for w in ws)}
+""",
+            "another worker than",
         ),
     ],
     "dask_audio-2": [
@@ -351,6 +385,19 @@ WRONG = {
             "was changed",
         ),
         ("two lists", "def robust(client, function, names):\n    return list(names)\n", "two dictionaries"),
+        (
+            "remembers what was asked before",
+            """
+def robust(client, function, names):
+    if not hasattr(client, '_kept'):
+        client._kept = []
+    fs = {n: client.submit(function, n) for n in names}
+    client._kept.append(fs)
+    e = {n: str(f.exception()) for n, f in fs.items() if f.exception() is not None}
+    return {n: f.result() for n, f in fs.items() if n not in e}, e
+""",
+            "nothing is kept|Asked again",
+        ),
     ],
     "dask_audio-3": [
         (
@@ -438,6 +485,20 @@ WRONG = {
             "not a whole number",
             "def best_partitions(items, s, o, speeds):\n    def t(p):\n        free = [0.0] * len(speeds)\n        for k, n in enumerate([items // p + (k < items % p) for k in range(p)]):\n            w = free.index(min(free))\n            free[w] += (o + n * s) / speeds[w]\n        return round(max(free), 9)\n    return float(min(range(1, items + 1), key=t))\n",
             "A whole number",
+        ),
+        (
+            "takes nearly equal for equal",
+            """
+def best_partitions(items, seconds, overhead, speeds):
+    def finish(p):
+        free = [0.0] * len(speeds)
+        for part in np.array_split(np.arange(items), p):
+            w = free.index(min(free))
+            free[w] += (overhead + len(part) * seconds) / speeds[w]
+        return round(max(free), 1)
+    return min(range(1, items + 1), key=finish)
+""",
+            "later than it could",
         ),
     ],
 }

@@ -130,6 +130,33 @@ def assign(costs, workers):
     where = place(sorted(range(len(costs)), key=lambda t: costs[t])[::-1], [0] * workers)
     return [where[t] for t in sorted(where)]
 """,
+        # differencing, after Karmarkar and Karp
+        """
+import heapq
+def assign(costs, workers):
+    heap = []
+    for i, c in enumerate(costs):
+        parts = [(0.0, []) for _ in range(workers - 1)] + [(c, [i])]
+        heap.append((-(c), i, parts))
+    if not heap:
+        return []
+    heapq.heapify(heap)
+    n = len(costs)
+    while len(heap) > 1:
+        _, _, a = heapq.heappop(heap)
+        _, _, b = heapq.heappop(heap)
+        a = sorted(a, key=lambda p: p[0]); b = sorted(b, key=lambda p: -p[0])
+        m = [(x + y, s + t) for (x, s), (y, t) in zip(a, b)]
+        least = min(p[0] for p in m)
+        spread = max(p[0] for p in m) - least
+        heapq.heappush(heap, (-spread, n, [(x - least, s) for x, s in m]))
+        n += 1
+    out = [0] * len(costs)
+    for w, (_, s) in enumerate(heap[0][2]):
+        for i in s:
+            out[i] = w
+    return out
+""",
     ],
     "multiprocessing_images-4": [
         # a process and a pipe for each item, joined by threads that are as many as the workers
@@ -189,6 +216,32 @@ def map_surviving(function, items, workers):
     with cf.ThreadPoolExecutor(max_workers=workers) as threads:
         return [future.result() for future in [threads.submit(one, item) for item in items]]
 """,
+        # fork and pipe by hand
+        """
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+def map_surviving(function, items, workers):
+    def one(item):
+        r, w = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(r)
+            try:
+                try: said = (True, function(item))
+                except Exception as e: said = (False, e)
+                with os.fdopen(w, 'wb') as f: pickle.dump(said, f)
+            finally:
+                os._exit(0)
+        os.close(w)
+        with os.fdopen(r, 'rb') as f: data = f.read()
+        _, status = os.waitpid(pid, 0)
+        if os.WIFSIGNALED(status): return None
+        ok, value = pickle.loads(data)
+        if not ok: raise value
+        return value
+    with ThreadPoolExecutor(workers) as t:
+        return list(t.map(one, items))
+""",
     ],
 }
 
@@ -245,6 +298,32 @@ WRONG = {
             "prints them",
             "def ranges(count, size):\n    print([(s, min(s + size, count)) for s in range(0, count, size)])\n",
             "returned nothing",
+        ),
+        (
+            "the short range first",
+            """
+def ranges(count, size):
+    r = count % size
+    e = ([0] if r else []) + list(range(r, count + 1, size))
+    return list(zip(e, e[1:]))
+""",
+            "last range is shorter",
+        ),
+        (
+            "a generator",
+            """
+def ranges(count, size):
+    return ((s, min(s + size, count)) for s in range(0, count, size))
+""",
+            "Return a list",
+        ),
+        (
+            "floats",
+            """
+def ranges(count, size):
+    return [(float(s), float(min(s + size, count))) for s in range(0, count, size)]
+""",
+            "Whole numbers",
         ),
     ],
     "multiprocessing_images-2": [
@@ -315,6 +394,59 @@ WRONG = {
             SHARED.replace("@contextmanager\n", "").format(body="yield block.name, view\n    block.unlink()"),
             "usable in a with statement",
         ),
+        (
+            "in the machine's byte order",
+            """
+@contextmanager
+def shared_copy(array):
+    array = array.astype(array.dtype.newbyteorder('='))
+    block = shared_memory.SharedMemory(create=True, size=array.nbytes)
+    view = np.ndarray(array.shape, array.dtype, buffer=block.buf)
+    view[...] = array
+    try:
+        yield block.name, view
+    finally:
+        del view
+        block.close()
+        block.unlink()
+""",
+            "must arrive as it is",
+        ),
+        (
+            "copies back at the end",
+            """
+@contextmanager
+def shared_copy(array):
+    block = shared_memory.SharedMemory(create=True, size=array.nbytes)
+    view = np.ndarray(array.shape, array.dtype, buffer=block.buf)
+    view[...] = array
+    try:
+        yield block.name, view
+    finally:
+        array[...] = view
+        del view
+        block.close()
+        block.unlink()
+""",
+            "nothing is copied back",
+        ),
+        (
+            "the view first",
+            """
+@contextmanager
+def shared_copy(array):
+    block = shared_memory.SharedMemory(create=True, size=array.nbytes)
+    view = np.ndarray(array.shape, array.dtype, buffer=block.buf)
+    view[...] = array
+    try:
+        yield view, block.name
+    finally:
+        del view
+        block.close()
+        block.unlink()
+""",
+            "the name is text",
+        ),
     ],
     "multiprocessing_images-3": [
         (
@@ -367,11 +499,35 @@ WRONG = {
             "def assign(costs, workers):\n    load, chosen = [0.0] * workers, [0] * len(costs)\n    for t in sorted(range(len(costs)), key=lambda t: costs[t]):\n        w = load.index(min(load))\n        chosen[t] = w\n        load[w] += costs[t]\n    return chosen\n",
             "task of 4 alone",
         ),
+        (
+            "equal costs taken for one task",
+            """
+def assign(costs, workers):
+    load, out = [0.0] * workers, {}
+    for c in sorted(costs, reverse=True):
+        w = load.index(min(load)); out[c] = w; load[w] += c
+    return [out[c] for c in costs]
+""",
+            "must not come last|third later|task of 4 alone",
+        ),
+        (
+            "the best of a hundred by chance",
+            """
+import random
+def assign(costs, workers):
+    def end(a):
+        l = [0] * workers
+        for c, w in zip(costs, a): l[w] += c
+        return max(l)
+    return min(([random.randrange(workers) for _ in costs] for _ in range(100)), key=end)
+""",
+            "one each|third later|must not come last|task of 4 alone",
+        ),
     ],
     "multiprocessing_images-4": [
         (
             "a loop in this process, which knows what kills",
-            "def map_surviving(function, items, workers):\n    return [None if item == 13 else function(item) for item in items]\n",
+            "def map_surviving(function, items, workers):\n    return [None if item == 13 or isinstance(item, tuple) and item[1] == 13 else function(item) for item in items]\n",
             "not by this one",
         ),
         (
@@ -465,6 +621,109 @@ WRONG = {
             )
             + "kept = []\n",
             "left behind",
+        ),
+        (
+            "the first that was lost taken for the killer",
+            """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+ctx = multiprocessing.get_context('forkserver')
+def alone(function, item):
+    with ProcessPoolExecutor(1, mp_context=ctx) as p:
+        try: return p.submit(function, item).result()
+        except BrokenProcessPool: return None
+def map_surviving(function, items, workers):
+    items, done = list(items), {}
+    todo = list(range(len(items)))
+    while todo:
+        with ProcessPoolExecutor(workers, mp_context=ctx) as p:
+            fs = {n: p.submit(function, items[n]) for n in todo}
+        lost = [n for n, f in fs.items() if isinstance(f.exception(), BrokenProcessPool)]
+        done |= {n: f.result() for n, f in fs.items() if n not in lost}
+        if lost:
+            done[lost[0]] = None
+        todo = lost[1:]
+    return [done[n] for n in range(len(items))]
+""",
+            "Every other item|in its place",
+        ),
+        (
+            "those that waited are not run again",
+            """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+ctx = multiprocessing.get_context('forkserver')
+def alone(function, item):
+    with ProcessPoolExecutor(1, mp_context=ctx) as p:
+        try: return p.submit(function, item).result()
+        except BrokenProcessPool: return None
+def map_surviving(function, items, workers):
+    with ProcessPoolExecutor(workers, mp_context=ctx) as p:
+        fs = [p.submit(function, i) for i in items]
+    out = []
+    for k, (i, f) in enumerate(zip(items, fs)):
+        out.append((alone(function, i) if k < workers + 1 else None) if isinstance(f.exception(), BrokenProcessPool) else f.result())
+    return out
+""",
+            "Every other item has its result",
+        ),
+        (
+            "what was lost is done in this process",
+            """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+ctx = multiprocessing.get_context('forkserver')
+def alone(function, item):
+    with ProcessPoolExecutor(1, mp_context=ctx) as p:
+        try: return p.submit(function, item).result()
+        except BrokenProcessPool: return None
+def map_surviving(function, items, workers):
+    with ProcessPoolExecutor(workers, mp_context=ctx) as p:
+        fs = [p.submit(function, i) for i in items]
+    out = []
+    for i, f in zip(items, fs):
+        try: out.append(f.result())
+        except BrokenProcessPool: out.append(None if i == 13 or (isinstance(i, tuple) and i[-1] == 13) else function(i))
+    return out
+""",
+            "not by this one",
+        ),
+        (
+            "as they come",
+            """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+ctx = multiprocessing.get_context('forkserver')
+def alone(function, item):
+    with ProcessPoolExecutor(1, mp_context=ctx) as p:
+        try: return p.submit(function, item).result()
+        except BrokenProcessPool: return None
+from concurrent.futures import as_completed
+def map_surviving(function, items, workers):
+    with ThreadPoolExecutor(workers) as t:
+        fs = [t.submit(alone, function, i) for i in items]
+        return [f.result() for f in as_completed(fs)]
+""",
+            "order of the items|its result is None|Every other item|in its place",
+        ),
+        (
+            "takes the items off their list",
+            """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+ctx = multiprocessing.get_context('forkserver')
+def alone(function, item):
+    with ProcessPoolExecutor(1, mp_context=ctx) as p:
+        try: return p.submit(function, item).result()
+        except BrokenProcessPool: return None
+def map_surviving(function, items, workers):
+    out = []
+    with ThreadPoolExecutor(workers) as t:
+        fs = []
+        while items: fs.append(t.submit(alone, function, items.pop(0)))
+        return [f.result() for f in fs]
+""",
+            "list of items was changed",
         ),
     ],
 }

@@ -68,6 +68,20 @@ def cuts(file, parts):
         start = at
     return found
 """,
+        # the line that a cut falls into begins the range
+        """
+def cuts(file, parts):
+    end = file.seek(0, 2)
+    def start_before(at):
+        while at > 0:
+            file.seek(at - 1)
+            if file.read(1) == b'\\n':
+                return at
+            at -= 1
+        return 0
+    edges = sorted({0, end} | {start_before(i * end // parts) for i in range(1, parts)})
+    return list(zip(edges, edges[1:]))
+""",
     ],
     "multiprocessing_text-3": [
         # space for k + 1 while counting, and a merge that lowers step by step
@@ -114,6 +128,27 @@ def merge(left, right, k):
         _add(found, word, times, k)
     return found
 """,
+        # a level that rises, and words that it drowns
+        """
+def heavy(words, k):
+    base, c, levels = 0, {}, {}
+    for w in words:
+        if w in c:
+            c[w] += 1
+        elif len(c) < k:
+            c[w] = base + 1
+        else:
+            base += 1
+            for o in [o for o, n in c.items() if n <= base]:
+                del c[o]
+    return {w: n - base for w, n in c.items()}
+def merge(left, right, k):
+    both = {w: left.get(w, 0) + right.get(w, 0) for w in {*left, *right}}
+    while len(both) > k:
+        least = min(both.values())
+        both = {w: n - least for w, n in both.items() if n > least}
+    return both
+""",
     ],
     "multiprocessing_text-4": [
         # a queue that finished futures put themselves into
@@ -159,6 +194,40 @@ def as_finished(pool, function, tasks, window):
             break
         done, waiting = futures.wait(waiting, return_when="FIRST_COMPLETED")
         yield from [future.result() for future in done]
+""",
+        # a class that is its own iterator
+        """
+class as_finished:
+    def __init__(self, pool, function, tasks, window):
+        self.pool, self.function, self.tasks, self.window, self.waiting = pool, function, iter(tasks), window, set()
+    def __iter__(self):
+        return self
+    def __next__(self):
+        while len(self.waiting) < self.window:
+            try:
+                task = next(self.tasks)
+            except StopIteration:
+                break
+            self.waiting.add(self.pool.submit(self.function, *task))
+        if not self.waiting:
+            raise StopIteration
+        f = next(futures.as_completed(self.waiting))
+        self.waiting.discard(f)
+        return f.result()
+""",
+        # all that are done, one after the other, before new ones are submitted
+        """
+def as_finished(pool, function, tasks, window):
+    tasks, waiting = iter(tasks), set()
+    while True:
+        for task in tasks:
+            waiting.add(pool.submit(function, *task))
+            if len(waiting) >= window: break
+        if not waiting: return
+        ready = futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done
+        waiting -= ready
+        for f in ready:
+            yield f.result()
 """,
     ],
 }
@@ -269,6 +338,38 @@ def cuts(file, parts):
             "all in one",
             "def cuts(file, parts):\n    end = file.seek(0, 2)\n    return [(0, end)] if end else []\n",
             "two ranges",
+        ),
+        (
+            "closes the caller's file",
+            """
+def cuts(file, parts):
+    end = file.seek(0, 2)
+    edges = [0]
+    for number in range(1, parts):
+        file.seek(max(number * end // parts, 1) - 1)
+        file.readline()
+        if edges[-1] < file.tell() < end:
+            edges.append(file.tell())
+    file.close()
+    return list(zip(edges, [*edges[1:], end])) if end else []
+""",
+            "leave it open",
+        ),
+        (
+            "as many as the lines give",
+            """
+def cuts(file, parts):
+    end = file.seek(0, 2)
+    step = max(end // parts, 1)
+    out, start = [], 0
+    while start < end:
+        file.seek(min(start + step, end) - 1)
+        file.readline()
+        out.append((start, file.tell()))
+        start = file.tell()
+    return out
+""",
+            "at most|about equally long",
         ),
     ],
     "multiprocessing_text-3": [
@@ -387,6 +488,39 @@ def merge(left, right, k):
 """,
             "leave its arguments",
         ),
+        (
+            "merge lists the words again",
+            """
+def heavy(words, k):
+    c = {}
+    for w in words:
+        if w in c: c[w] += 1
+        elif len(c) < k: c[w] = 1
+        else: c = {o: n - 1 for o, n in c.items() if n > 1}
+    return c
+def merge(left, right, k):
+    return heavy(sorted([*Counter(left).elements(), *Counter(right).elements()]), k)
+""",
+            "don't list the words",
+        ),
+        (
+            "merge lowers by the k-th",
+            """
+def heavy(words, k):
+    c = {}
+    for w in words:
+        if w in c: c[w] += 1
+        elif len(c) < k: c[w] = 1
+        else: c = {o: n - 1 for o, n in c.items() if n > 1}
+    return c
+def merge(left, right, k):
+    both = Counter(left); both.update(right)
+    if len(both) <= k: return dict(both)
+    cut = sorted(both.values(), reverse=True)[k - 1]
+    return {w: n - cut for w, n in both.items() if n > cut}
+""",
+            "too low by more than",
+        ),
     ],
     "multiprocessing_text-4": [
         (
@@ -472,6 +606,76 @@ def as_finished(pool, function, tasks, window):
         yield from done
 """,
             "not the futures",
+        ),
+        (
+            "a pool of its own",
+            """
+from concurrent.futures import ThreadPoolExecutor
+
+def as_finished(pool, function, tasks, window):
+    pool = ThreadPoolExecutor(window)
+    tasks, waiting = iter(tasks), set()
+    while True:
+        for task in tasks:
+            waiting.add(pool.submit(function, *task))
+            if len(waiting) >= window: break
+        if not waiting: return
+        done = next(iter(futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done))
+        waiting.remove(done)
+        yield done.result()
+""",
+            "not in the given pool",
+        ),
+        (
+            "shuts the caller's pool down",
+            """
+def as_finished(pool, function, tasks, window):
+    tasks, waiting = iter(tasks), set()
+    while True:
+        for task in tasks:
+            waiting.add(pool.submit(function, *task))
+            if len(waiting) >= window: break
+        if not waiting:
+            pool.shutdown()
+            return
+        done = next(iter(futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done))
+        waiting.remove(done)
+        yield done.result()
+""",
+            "belongs to the caller",
+        ),
+        (
+            "looks one task ahead",
+            """
+def as_finished(pool, function, tasks, window):
+    tasks, waiting = iter(tasks), set()
+    nxt = next(tasks, None)
+    while nxt is not None or waiting:
+        while nxt is not None and len(waiting) < window:
+            waiting.add(pool.submit(function, *nxt))
+            nxt = next(tasks, None)
+        done = next(iter(futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done))
+        waiting.remove(done)
+        yield done.result()
+""",
+            "too far ahead",
+        ),
+        (
+            "leaves false results out",
+            """
+def as_finished(pool, function, tasks, window):
+    tasks, waiting = iter(tasks), set()
+    while True:
+        for task in tasks:
+            waiting.add(pool.submit(function, *task))
+            if len(waiting) >= window: break
+        if not waiting: return
+        done = next(iter(futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done))
+        waiting.remove(done)
+        r = done.result()
+        if r: yield r
+""",
+            "Every task once|tasks came back|came back",
         ),
     ],
 }

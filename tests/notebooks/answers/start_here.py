@@ -7,6 +7,11 @@ RIGHT = {
         "from fractions import Fraction\ndef amdahl_ceiling(s):\n    return 1 / Fraction(s)\n",
         "amdahl_ceiling = lambda serial_share: serial_share**-1\n",
         "def amdahl_ceiling(s):\n    return 1 / (s + (1 - s) / 10**14)\n",
+        # by logarithms
+        """
+def amdahl_ceiling(serial_share):
+    return math.exp(-math.log(serial_share))
+""",
     ],
     "start_here-2": [
         # one by one, up to the ceiling
@@ -85,6 +90,15 @@ def best_workers(a, b, price):
         return n / (1 + a * (n - 1) + b * n * (n - 1)) - price * n
     return min(range(1, 1001), key=lambda n: (-profit(n), n))
 """,
+        # climbs until one more brings nothing (the profit has one summit)
+        """
+def best_workers(contention, coherency, price):
+    p = lambda n: n / (1 + contention * (n - 1) + coherency * n * (n - 1)) - price * n
+    n = 1
+    while n < 1000 and p(n + 1) > p(n):
+        n += 1
+    return n
+""",
     ],
 }
 
@@ -153,6 +167,30 @@ WRONG = {
             "def workers_needed(t, s):\n    if t <= 1: return 1\n    r = 1 / t - s\n    return 0 if r <= 0 else math.ceil((1 - s) / r)\n",
             "return None",
         ),
+        (
+            "all serial taken for impossible",
+            """
+def workers_needed(speedup, serial_share):
+    if serial_share == 1:
+        return None
+    if speedup <= 1:
+        return 1
+    room = 1 / speedup - serial_share
+    return None if room <= 0 else math.ceil((1 - serial_share) / room * (1 - 1e-12))
+""",
+            "one worker is enough",
+        ),
+        (
+            "rounds generously",
+            """
+def workers_needed(speedup, serial_share):
+    if speedup <= 1:
+        return 1
+    room = 1 / speedup - serial_share
+    return None if room <= 0 else math.ceil((1 - serial_share) / room * (1 - 1e-3))
+""",
+            "not the smallest number",
+        ),
     ],
     "start_here-3": [
         (
@@ -194,6 +232,15 @@ WRONG = {
             "every tenth number",
             "def best_workers(a, b, price):\n    return max([1, *range(4, 1001, 10), 1000], key=lambda n: n / (1 + a * (n - 1) + b * n * (n - 1)) - price * n)\n",
             "leave profit|equally good",
+        ),
+        (
+            "the ratio, not the difference",
+            """
+def best_workers(contention, coherency, price):
+    n = np.arange(1, 1001)
+    return int(n[np.argmax(n / (1 + contention * (n - 1) + coherency * n * (n - 1)) / (1 + price * n))])
+""",
+            "costs more than it brings|profit on the table",
         ),
     ],
 }
