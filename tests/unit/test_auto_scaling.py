@@ -6,6 +6,7 @@ import math
 import sys
 from contextlib import suppress
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -141,6 +142,26 @@ def test_the_boto3_cells_hold_on_real_aws(real_aws, capsys):
     assert "skipped: real AWS does scale" in printed and "the paginator: 61" in printed
 
 
+@pytest.mark.parametrize("more", [None, "IpRanges", "Ipv6Ranges", "PrefixListIds"])
+def test_an_address_range_of_any_kind_is_noticed(more, capsys):
+    """The cell on safety, with one rule more on the group that is there."""
+    (source,) = (
+        cell["source"] for cell in chapters.code(CLOUDFORMATION) if "address ranges admitted" in cell["source"]
+    )
+    rule = {"UserIdGroupPairs": [{"GroupId": "sg-balancer"}], "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": []}
+    if more:
+        rule[more] = [{"CidrIpv6": "::/0"}]
+    data = {"MetadataOptions": {"HttpTokens": "required"}, "SecurityGroupIds": ["sg-instances"]}
+    ec2 = SimpleNamespace(
+        describe_launch_template_versions=lambda **_: {"LaunchTemplateVersions": [{"LaunchTemplateData": data}]},
+        describe_security_groups=lambda **_: {"SecurityGroups": [{"IpPermissions": [rule]}]},
+    )
+    space = {"ec2": ec2, "deployed": lambda: {"group": {"LaunchTemplate": {"LaunchTemplateId": "lt-1"}}}}
+    with pytest.raises(AssertionError) if more else suppress():
+        exec(source, space)  # noqa: S102  (the project's own cell)
+    assert bool(capsys.readouterr().out) is not bool(more)
+
+
 def test_embedded_means_neither_the_readers_account_nor_the_readers_endpoint(monkeypatch):
     assert aws.embedded()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -194,6 +215,10 @@ def test_groups_to_look_for_are_made_once_and_given_a_few_at_a_time():
         assert (
             len(tagged_groups.paged(session, 2).describe_auto_scaling_groups(MaxRecords=100)["AutoScalingGroups"]) == 2
         )
+        tags = list(tagged_groups.paged(session, 2).get_paginator("describe_tags").paginate())
+        found = [(tag["ResourceId"], tag["Key"]) for page in tags for tag in page["Tags"]]
+        assert {len(page["Tags"]) for page in tags[:-1]} == {2} and len(found) == len(set(found))
+        assert {name for name, key in found if key == "Team"} == set(names)
     finally:
         assert len(aws.clean_up(session)) == 6  # they, and what they start from
     assert aws.clean_up(session) == []

@@ -229,7 +229,7 @@ WRONG = {
         (
             "these two templates",
             REQUIRED.format("every = template.get('Parameters', ())\n    return ['AlertEmail', 'Subnets', 'VpcId'] if 'VpcId' in every else ['Subnets'] if 'Subnets' in every else []"),
-            "An empty text and 0 are defaults",
+            "A number in a range|An empty text",
         ),
         (
             "as they stand in the file",
@@ -297,7 +297,7 @@ WRONG = {
         ("over before it begins", schedule(more=", 'EndTime': '2020-01-01T00:00:00Z'"), "nothing else"),
         ("equal pairs once", BUILDER.replace("for t in times", "for t in dict.fromkeys(times)"), "equal ones"),
         ("the template is changed when it is refused", BORROWS, "although it was refused"),
-        ("none is too few", BUILDER.replace("if times and max(m for _, m in times) > b.most", "if any(not 0 < m <= b.most for _, m in times)"), "too many|nothing else|exactly what"),
+        ("none is too few", BUILDER.replace("if times and max(m for _, m in times) > b.most", "if any(not 0 < m <= b.most for _, m in times)"), "None of .* is above"),
         ("without the description", BUILDER.replace("return b.new", "b.new.pop('Description', 0)\n    return b.new"), "rest of the template"),
     ],
 }  # fmt: skip
