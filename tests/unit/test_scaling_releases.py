@@ -37,3 +37,9 @@ def test_a_line_is_found_again():
         lambda trace, boot, lag: trace[0] + 4 * (boot + lag) / 60, [np.array([1.5]), np.array([0.0])]
     )
     assert slopes == pytest.approx([4, 4]) and starts == pytest.approx([1.5, 0])
+
+
+def test_who_waits_is_counted_against_a_share_that_is_known():
+    """One pod: the share that waits is the load, rate over service rate; and of few customers on many pods nobody waits."""
+    assert releases.waiting_share(10.0, 1, 25.0) == pytest.approx(0.4, abs=0.01)
+    assert releases.waiting_share(10.0, 50, 25.0, customers=50) == 0
