@@ -236,6 +236,7 @@ def reference(of, number: int):
     return space[name]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 4000), st.integers(1, 2000), st.integers(0, 20), st.integers(0, 40))
 def test_desired_is_the_ceiling_within_the_bounds(current, tenths, target_tenths, least, more):
     desired = reference(BOTO3, 1)
@@ -271,6 +272,7 @@ parameters = st.dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(parameters)
 def test_required_are_those_without_a_default_sorted(declared):
     template = {"Parameters": declared, "Resources": {}}
@@ -293,7 +295,7 @@ names = st.lists(st.sampled_from([*(f"Schedule{n}" for n in range(6)), "Group", 
 pairs = st.lists(st.tuples(st.sampled_from(["0 1 * * *", "30 8 * * 1-5"]), st.integers(0, 9)), max_size=5)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(names, pairs, st.integers(1, 9))
 def test_with_schedule_adds_all_or_refuses_and_leaves_the_rest(taken, times, most):
     group = {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": 0, "MaxSize": {"Ref": "Most"}}}

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from processes import until
 
@@ -748,7 +749,7 @@ def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
         "HOST": "127.0.0.1",
         "BOOT_SECONDS": "0",
         "DRAIN_SECONDS": "0.2",
-        "WORK_MILLISECONDS": "700",
+        "WORK_MILLISECONDS": "2000",
     }
     service = checkout.folder("k8s") / "base" / "service.py"
     process = subprocess.Popen([sys.executable, service], env={**os.environ, **settings})
@@ -767,6 +768,8 @@ def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
             asking.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
             idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"alive" in idle.recv(1000) or b"alive" in idle.recv(1000)
+            # the server's own thread, and one for each of the two: it is at work, for two seconds of processor time
+            assert until(lambda: psutil.Process(process.pid).num_threads() >= 3)
             process.send_signal(signal.SIGTERM)
             assert until(lambda: process.poll() is not None), "it waits for a client that wants nothing"
             assert process.returncode == 0

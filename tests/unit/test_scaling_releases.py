@@ -4,7 +4,7 @@ import heapq
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.labs.scaling import releases
@@ -23,6 +23,7 @@ def test_the_late_share_is_the_one_of_customers_one_by_one(rate, pods):
     assert releases.late_share(rate, pods, 25.0, 0.1) == pytest.approx(late / customers, abs=0.02)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 2000), st.floats(0.05, 2), st.floats(0.01, 0.3))
 def test_one_pod_less_would_break_the_promise(rate, seconds, share):
     if np.exp(-25 * seconds) > share:  # the service alone is too slow for it: no number of pods would do
