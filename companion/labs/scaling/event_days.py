@@ -93,14 +93,15 @@ def draw_candidates(
         legend: what a kind is called, such as ``"hold {} %"``.
         price: of an instance-hour in dollars; without one the hours themselves are drawn.
     """
+    beside, size = ((3, 5), 8) if price else ((-16, 4), 10)
     kinds = list(dict.fromkeys(kind for kind, _ in table.index))
     for kind, colour in zip(kinds, (draw.BLACK, draw.ORANGE, draw.BLUE, draw.PINK), strict=False):
         part = table[[name[0] == kind for name in table.index]]
         across = part["instance-hours"] * (price or 1)
         ax.plot(across, part["mean, min"], "o-", color=colour, label=legend.format(kind))
         for (_, number), *spot in zip(part.index, across, part["mean, min"], strict=True):
-            label, shift = (f"{number} %", (6, 4)) if kind == percent else (str(number), (-16, 4))
-            ax.annotate(label, (spot[0], spot[1]), xytext=shift, textcoords="offset points")
+            label, shift = (f"{number} %", (6, 4)) if kind == percent else (str(number), beside)
+            ax.annotate(label, (spot[0], spot[1]), xytext=shift, textcoords="offset points", fontsize=size)
     days = int(table["days"].max())
     unit = "cost of the day in $" if price else "instance-hours a day"
     ax.set(xlabel=f"{unit} (at each point: its number)", ylabel=f"minutes outside, mean of {days} days")
