@@ -203,6 +203,21 @@ def test_every_plan_runs_through_the_same_days():
     assert list(days["hours"]) == [216.0, 384.0] * 2 and days["broken"][1] == 0 < days["broken"][0]
 
 
+def test_candidates_are_drawn_with_their_numbers_and_their_cost():
+    import matplotlib.pyplot as plt
+
+    rows = [((kind, n), 0, 10.0 * n, 5.0 - n) for kind, n in (("fixed", 2), ("fixed", 3), ("reaction", 4))]
+    table = event_days.summary(pd.DataFrame(rows, columns=["plan", "seed", "hours", "broken"]))
+    fig, (ax, paid) = plt.subplots(1, 2)
+    event_days.draw_candidates(ax, table, percent="reaction")
+    event_days.draw_candidates(paid, table, legend="hold {} %", price=0.1)
+    assert [text.get_text() for text in ax.texts] == ["2", "3", "4 %"]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[20, 30], [40]]
+    assert [list(line.get_xdata()) for line in paid.lines] == [[2, 3], [4]]
+    assert paid.lines[0].get_label() == "hold fixed %" and "$" in paid.get_xlabel() and "1 days" in ax.get_ylabel()
+    plt.close(fig)
+
+
 def test_groups_to_look_for_are_made_once_and_given_a_few_at_a_time():
     session = aws.connect()
     names = {f"lab-{n}": {"Team": "a"} for n in range(5)}
