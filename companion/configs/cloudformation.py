@@ -6,6 +6,7 @@ The templates themselves are in ``cloudformation/`` at the top of the checkout.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -198,6 +199,18 @@ def resolve(value: Any, template: Mapping[str, Any], parameters: Mapping[str, An
     return value
 
 
+def _named(action: Any) -> Any:
+    """A policy's logical name out of the other ways to write its ``Ref``, ``!GetAtt Up.Arn`` and ``!Sub "${Up}"``; the rest as it is."""
+    match action:
+        case {"Fn::GetAtt": [str(name), "Arn"], **more} if not more:
+            return name
+        case {"Fn::GetAtt": str(path), **more} if not more and path.endswith(".Arn"):
+            return path.removesuffix(".Arn")
+        case {"Fn::Sub": str(text), **more} if not more and re.fullmatch(r"\$\{\w+}", text):
+            return text[2:-1]
+    return action
+
+
 def scaling(text: str, **parameters: Any) -> dict[str, Any]:
     """What scales in a template, as the arguments of ``companion.simulate.target_tracking.plan``.
 
@@ -217,9 +230,14 @@ def scaling(text: str, **parameters: Any) -> dict[str, Any]:
     def of(kind: str) -> list[tuple[str, dict[str, Any]]]:
         return [(n, resolve(body.get("Properties") or {}, template, parameters)) for n, body in _of(template, kind)]
 
+    def alarm(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        actions = properties.get("AlarmActions")
+        named = {"AlarmActions": [_named(action) for action in actions]} if isinstance(actions, list) else {}
+        return {"AlarmName": name, **properties, **named}
+
     return {
         "group": of(_GROUP)[0][1],
         "policies": [{"PolicyName": name, **properties} for name, properties in of(_POLICY)],
-        "alarms": [{"AlarmName": name, **properties} for name, properties in of(_ALARM)],
+        "alarms": [alarm(name, properties) for name, properties in of(_ALARM)],
         "actions": [{"ScheduledActionName": name, **properties} for name, properties in of(_ACTION)],
     }

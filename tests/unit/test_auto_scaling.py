@@ -4,8 +4,9 @@ import copy
 import json
 import math
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -141,6 +142,26 @@ def test_the_boto3_cells_hold_on_real_aws(real_aws, capsys):
     assert "skipped: real AWS does scale" in printed and "the paginator: 61" in printed
 
 
+@pytest.mark.parametrize("more", [None, "IpRanges", "Ipv6Ranges", "PrefixListIds"])
+def test_an_address_range_of_any_kind_is_noticed(more, capsys):
+    """The cell on safety, with one rule more on the group that is there."""
+    (source,) = (
+        cell["source"] for cell in chapters.code(CLOUDFORMATION) if "address ranges admitted" in cell["source"]
+    )
+    rule = {"UserIdGroupPairs": [{"GroupId": "sg-balancer"}], "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": []}
+    if more:
+        rule[more] = [{"CidrIpv6": "::/0"}]
+    data = {"MetadataOptions": {"HttpTokens": "required"}, "SecurityGroupIds": ["sg-instances"]}
+    ec2 = SimpleNamespace(
+        describe_launch_template_versions=lambda **_: {"LaunchTemplateVersions": [{"LaunchTemplateData": data}]},
+        describe_security_groups=lambda **_: {"SecurityGroups": [{"IpPermissions": [rule]}]},
+    )
+    space = {"ec2": ec2, "deployed": lambda: {"group": {"LaunchTemplate": {"LaunchTemplateId": "lt-1"}}}}
+    with pytest.raises(AssertionError) if more else nullcontext():
+        exec(source, space)  # noqa: S102  (the project's own cell)
+    assert bool(capsys.readouterr().out) is not bool(more)
+
+
 def test_embedded_means_neither_the_readers_account_nor_the_readers_endpoint(monkeypatch):
     assert aws.embedded()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -182,6 +203,21 @@ def test_every_plan_runs_through_the_same_days():
     assert list(days["hours"]) == [216.0, 384.0] * 2 and days["broken"][1] == 0 < days["broken"][0]
 
 
+def test_candidates_are_drawn_with_their_numbers_and_their_cost():
+    import matplotlib.pyplot as plt
+
+    rows = [((kind, n), 0, 10.0 * n, 5.0 - n) for kind, n in (("fixed", 2), ("fixed", 3), ("reaction", 4))]
+    table = event_days.summary(pd.DataFrame(rows, columns=["plan", "seed", "hours", "broken"]))
+    fig, (ax, paid) = plt.subplots(1, 2)
+    event_days.draw_candidates(ax, table, percent="reaction")
+    event_days.draw_candidates(paid, table, legend="hold {} %", price=0.1)
+    assert [text.get_text() for text in ax.texts] == ["2", "3", "4 %"]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[20, 30], [40]]
+    assert [list(line.get_xdata()) for line in paid.lines] == [[2, 3], [4]]
+    assert paid.lines[0].get_label() == "hold fixed %" and "$" in paid.get_xlabel() and "1 days" in ax.get_ylabel()
+    plt.close(fig)
+
+
 def test_groups_to_look_for_are_made_once_and_given_a_few_at_a_time():
     session = aws.connect()
     names = {f"lab-{n}": {"Team": "a"} for n in range(5)}
@@ -194,6 +230,10 @@ def test_groups_to_look_for_are_made_once_and_given_a_few_at_a_time():
         assert (
             len(tagged_groups.paged(session, 2).describe_auto_scaling_groups(MaxRecords=100)["AutoScalingGroups"]) == 2
         )
+        tags = list(tagged_groups.paged(session, 2).get_paginator("describe_tags").paginate())
+        found = [(tag["ResourceId"], tag["Key"]) for page in tags for tag in page["Tags"]]
+        assert {len(page["Tags"]) for page in tags[:-1]} == {2} and len(found) == len(set(found))
+        assert {name for name, key in found if key == "Team"} == set(names)
     finally:
         assert len(aws.clean_up(session)) == 6  # they, and what they start from
     assert aws.clean_up(session) == []
@@ -211,6 +251,7 @@ def reference(of, number: int):
     return space[name]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 4000), st.integers(1, 2000), st.integers(0, 20), st.integers(0, 40))
 def test_desired_is_the_ceiling_within_the_bounds(current, tenths, target_tenths, least, more):
     desired = reference(BOTO3, 1)
@@ -246,6 +287,7 @@ parameters = st.dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(parameters)
 def test_required_are_those_without_a_default_sorted(declared):
     template = {"Parameters": declared, "Resources": {}}
@@ -268,7 +310,7 @@ names = st.lists(st.sampled_from([*(f"Schedule{n}" for n in range(6)), "Group", 
 pairs = st.lists(st.tuples(st.sampled_from(["0 1 * * *", "30 8 * * 1-5"]), st.integers(0, 9)), max_size=5)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(names, pairs, st.integers(1, 9))
 def test_with_schedule_adds_all_or_refuses_and_leaves_the_rest(taken, times, most):
     group = {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": {"MinSize": 0, "MaxSize": {"Ref": "Most"}}}

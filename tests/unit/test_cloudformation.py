@@ -56,6 +56,7 @@ def test_nobody_is_let_in_from_everywhere():
         for rule in resource["Properties"]["SecurityGroupIngress"]
     ]
     assert len(rules) == 2 and all("0.0.0.0/0" not in str(rule) and "::/0" not in str(rule) for rule in rules)
+    assert not any("CidrIpv6" in rule or "SourcePrefixListId" in rule for rule in rules)
     pattern = template["Parameters"]["ClientCidr"]["AllowedPattern"]
     assert re.match(pattern, "10.0.0.0/8") and not re.match(pattern, "0.0.0.0/0") and not re.match(pattern, "1.0.0.0/1")
 
@@ -258,6 +259,14 @@ Resources:
         ("[!Ref Up]", None),
         ("[!ImportValue alerts, !Ref Up]", None),
         ("!Ref Up", None),
+        ("[!GetAtt Up.Arn]", None),
+        ('[!Sub "${Up}"]', None),
+        ("[!If [Many, !ImportValue alerts, !Ref AWS::NoValue], !Ref Up]", None),
+        ("[null, !Ref Up, 5]", None),
+        ('[!ImportValue { "Fn::Sub": "${Parent}-Topic" }, !Ref Up, !Ref Up]', None),
+        ("[!GetAtt Up.PolicyName]", "exactly one alarm must name Up in AlarmActions, found 0"),
+        ('!Split [",", !Ref Up]', "exactly one alarm must name Up in AlarmActions, found 0"),
+        ("[[!Ref Up]]", "exactly one alarm must name Up in AlarmActions, found 0"),
         ("[!ImportValue alerts]", "exactly one alarm must name Up in AlarmActions, found 0 .*only AWS can resolve"),
         ("[!If [Many, !Ref Up, !Ref AWS::NoValue]]", "exactly one alarm must name Up in AlarmActions, found 0"),
         ("!If [Many, [!Ref Up], [!ImportValue alerts]]", "exactly one alarm must name Up in AlarmActions, found 0"),

@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from companion import EngineUnavailable, book
@@ -115,6 +115,7 @@ def reference(grade_id: str):
     return space[re.search(r"def (\w+)", cell.source)[1]]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 2000), min_size=1, max_size=30),
     st.integers(50, 2000),
@@ -131,6 +132,7 @@ def test_the_first_reference_is_the_controller(usage, request, target, current):
     assert desired(usage, request, target, current) == hpa.propose(metric, samples, hpa.Turn(current, pods)).replicas
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 100), st.integers(1, 9)), max_size=6),
     st.lists(

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 from processes import until
 
@@ -200,6 +201,13 @@ def at(manifest, path, value):
             "autoscaling/v2beta2",
             "'autoscaling/v2beta2' is not served any more or never was; use autoscaling/v2",
         ),
+        ("apiVersion", "autoscaling.k8s.io/v1", "'autoscaling.k8s.io/v1' is not served any more or never was"),
+        ("apiVersion", 2, "2 is not served any more or never was; use autoscaling/v2"),
+        ("apiVersion", None, "is missing; use autoscaling/v2"),
+        ("spec.metrics[0].resource.target.averageUtilization", "70", "must be a whole number, not '70'"),
+        ("spec.metrics[0].resource.target.averageUtilization", True, "must be a whole number, not True"),
+        ("metadata", [], "must be a mapping"),
+        ("metadata.namespace", 5, "must be a text"),
         ("spec.maxReplicas", 2, "2 is below minReplicas, 3"),
         ("spec.maxReplicas", None, "is missing"),
         ("spec.maxReplicas", "10", "must be a whole number, not '10'"),
@@ -231,7 +239,8 @@ def test_a_bad_autoscaler_is_one_line_with_the_path(path, value, message):
     with pytest.raises(SettingError) as caught:
         hpa.read(at(scaler_manifest(), path, value))
     text = str(caught.value)
-    assert text.startswith(f"HorizontalPodAutoscaler cpu-burner: {path}: ") and message in text and "\n" not in text
+    named = "without a name" if path == "metadata" else "cpu-burner"
+    assert text.startswith(f"HorizontalPodAutoscaler {named}: {path}: ") and message in text and "\n" not in text
 
 
 def test_v1_is_called_what_it_is():
@@ -246,6 +255,16 @@ def test_v1_is_called_what_it_is():
     ("path", "value", "advice"),
     [
         ("spec.behaviour", {}, "did you mean behavior?"),
+        ("spec.MinReplicas", 2, "did you mean minReplicas?"),
+        ("spec.maxReplica", 9, "did you mean maxReplicas?"),
+        ("spec.metric", [], "did you mean metrics?"),
+        ("spec.targetCPU", 50, "; here is room for scaleTargetRef, minReplicas"),
+        ("spec.metrics[0].resource.selector", {}, "here; did you mean spec.metrics.pods.metric.selector"),
+        (
+            "spec.behavior.scaleDown.policies[0].stabilizationWindowSeconds",
+            5,
+            "here; did you mean spec.behavior.scaleUp.stabilizationWindowSeconds or",
+        ),
         ("spec.minreplicas", 2, "did you mean minReplicas?"),
         ("spec.targetCPUUtilizationPercentage", 50, "it is of autoscaling/v1; here it is averageUtilization"),
         (
@@ -423,6 +442,64 @@ def test_a_sidecar_counts_and_an_init_container_does_not():
     assert hpa.propose(scaler.metrics[0], {"p": hpa.PodMetric(300)}, hpa.Turn(1, pods)).utilization == 50
 
 
+@pytest.mark.parametrize(
+    ("resources", "cpu"),
+    [
+        ({"limits": {"cpu": 0.5}}, 500),  # YAML makes a number of it
+        ({"limits": {"cpu": "1.5"}, "requests": {}}, 1500),
+        ({"limits": {"cpu": "250m"}, "requests": {"cpu": None}}, 250),
+        ({"limits": {"cpu": "1"}, "requests": {"cpu": "0"}}, 0),  # said, and so not made up
+    ],
+)
+def test_how_a_limit_may_be_written(resources, cpu):
+    loaded = with_pod(resources_of_app=resources)
+    requests = hpa.requests_of(loaded, hpa.read(loaded))
+    assert requests["app"]["cpu"] == cpu
+    if not cpu:
+        metric = hpa.Metric("Resource", "cpu", "Utilization", 60)
+        with pytest.raises(hpa.MetricError, match="no metrics returned matched known pods"):
+            hpa.propose(metric, {"p": hpa.PodMetric(5)}, hpa.Turn(1, [hpa.Pod("p", requests=requests)]))
+
+
+def test_a_limit_of_another_resource_is_no_request():
+    with pytest.raises(SettingError, match=r"containers\[0\]\.resources\.requests\.cpu: is missing"):
+        hpa.read(with_pod(resources_of_app={"limits": {"memory": "512Mi"}}))
+    second = {"name": "log", "image": "log:1", "resources": {"requests": {"memory": "1Gi"}}}
+    with pytest.raises(SettingError, match=r"containers\[1\]\.resources\.requests\.cpu: is missing"):
+        hpa.read(with_pod(containers=[*pod_of(objects())["containers"], second]))
+
+
+@pytest.mark.parametrize(
+    ("containers", "cpu"),
+    [
+        ([sidecar(), sidecar(name="log", resources={"limits": {"cpu": "0.05"}}), {"name": "m", "image": "m:1"}], 650),
+        ([sidecar(restartPolicy="OnFailure", resources={})], 500),  # from 1.34 on; it ends, and so it is none
+        ([sidecar(restartPolicy=None, resources={}), None], 500),
+    ],
+)
+def test_which_of_the_init_containers_stay(containers, cpu):
+    if containers[0]["restartPolicy"] == "Always":
+        containers[0]["resources"] = {"requests": {"cpu": "100m"}}
+    loaded = with_pod(initContainers=containers)
+    assert sum(of["cpu"] for of in hpa.requests_of(loaded, hpa.read(loaded)).values()) == cpu
+
+
+def test_a_metric_of_an_init_container_that_ends_finds_none():
+    target = {"type": "Utilization", "averageUtilization": 60}
+    metric = {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "m", "target": target}}
+    loaded = with_pod(initContainers=[{"name": "m", "image": "m:1", "resources": {"requests": {"cpu": 1}}}])
+    manifests.find(loaded, "HorizontalPodAutoscaler")["spec"]["metrics"] = [metric]
+    with pytest.raises(SettingError, match="has no container named 'm'"):
+        hpa.read(loaded)
+
+
+def test_a_container_has_a_name():
+    """Two without one would count as one."""
+    nameless = {"image": "x:1", "restartPolicy": "Always", "resources": {"limits": {"cpu": 1}}}
+    with pytest.raises(SettingError, match=r"spec\.initContainers\[0\]\.name: is missing"):
+        hpa.read(with_pod(initContainers=[nameless]))
+
+
 def test_a_sidecar_without_a_request_is_a_fault():
     loaded = with_pod(initContainers=[sidecar()])
     with pytest.raises(SettingError, match=r"spec\.initContainers\[0\]\.resources\.requests\.cpu: is missing"):
@@ -471,6 +548,29 @@ def test_a_whole_pod_without_the_resource():
         hpa.propose(metric, {"p": hpa.PodMetric(5)}, hpa.Turn(1, pods))
 
 
+def test_a_whole_pod_with_a_sidecar_with_memory_and_with_a_metric_of_one_container():
+    with_sidecar = with_pod(
+        resources_of_app={"requests": {"cpu": "300m"}},
+        resources={"limits": {"cpu": "1"}},
+        initContainers=[sidecar(resources={"requests": {"cpu": "200m"}})],
+    )
+    assert hpa.requests_of(with_sidecar, hpa.read(with_sidecar))[""] == {"cpu": 500}
+    memory = with_pod(resources_of_app={"requests": {"memory": "1Gi"}}, resources={"requests": {"cpu": "1"}})
+    target = {"type": "Utilization", "averageUtilization": 60}
+    manifests.find(memory, "HorizontalPodAutoscaler")["spec"]["metrics"] = [
+        {"type": "Resource", "resource": {"name": "memory", "target": target}}
+    ]
+    assert hpa.requests_of(memory, hpa.read(memory))[""] == {"cpu": 1000, "memory": 2**30 * 1000}
+    one = with_pod(resources_of_app={}, resources={"requests": {"cpu": "1"}})
+    manifests.find(one, "HorizontalPodAutoscaler")["spec"]["metrics"] = [
+        {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "app", "target": target}}
+    ]
+    with pytest.raises(SettingError, match=r"containers\[0\]\.resources\.requests\.cpu: is missing"):
+        hpa.read(one)  # the pod's request is none of the container's
+    nothing = with_pod(resources={"claims": [{"name": "gpu"}]})
+    assert hpa.requests_of(nothing, hpa.read(nothing))["app"]["cpu"] == 500
+
+
 def test_a_limit_range_gives_requests():
     loaded = with_pod(resources_of_app=None)
     space = manifests.find(loaded, "Deployment")["metadata"]["namespace"]
@@ -500,6 +600,25 @@ def test_null_is_not_there():
 def test_a_list_is_looked_into():
     loaded = {"apiVersion": "v1", "kind": "List", "items": [None, {"kind": "List", "items": objects()}]}
     assert hpa.requests_of([loaded], hpa.read(loaded))["app"]["cpu"] == 500
+
+
+def test_items_of_a_list_with_a_kind_need_not_repeat_it():
+    """As ``kubectl get --raw`` gives them."""
+    lists = []
+    for one in (scaler_manifest(), copy.deepcopy(manifests.find(objects(), "Deployment"))):
+        lists.append({"apiVersion": one.pop("apiVersion"), "kind": one.pop("kind") + "List", "items": [one]})
+    assert hpa.requests_of(lists, hpa.read(lists))["app"]["cpu"] == 500
+    with pytest.raises(SettingError, match="found 0"):
+        hpa.read({"kind": "HorizontalPodAutoscalerList", "items": None})
+    with pytest.raises(SettingError, match="found 2"):
+        hpa.read([*lists, {**scaler_manifest(), "metadata": {"name": "other"}}])
+
+
+def test_an_empty_namespace_is_none():
+    loaded = copy.deepcopy([scaler_manifest(), manifests.find(objects(), "Deployment")])
+    for manifest, space in zip(loaded, ("", "default"), strict=True):
+        manifest["metadata"]["namespace"] = space
+    assert hpa.read(loaded).namespace is None and hpa.requests_of(loaded, hpa.read(loaded))["app"]["cpu"] == 500
 
 
 def test_the_target_is_of_the_same_namespace():
@@ -630,7 +749,7 @@ def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
         "HOST": "127.0.0.1",
         "BOOT_SECONDS": "0",
         "DRAIN_SECONDS": "0.2",
-        "WORK_MILLISECONDS": "700",
+        "WORK_MILLISECONDS": "2000",
     }
     service = checkout.folder("k8s") / "base" / "service.py"
     process = subprocess.Popen([sys.executable, service], env={**os.environ, **settings})
@@ -649,6 +768,8 @@ def test_the_service_ends_when_told_though_a_client_keeps_its_connection():
             asking.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
             idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"alive" in idle.recv(1000) or b"alive" in idle.recv(1000)
+            # the server's own thread, and one for each of the two: it is at work, for two seconds of processor time
+            assert until(lambda: psutil.Process(process.pid).num_threads() >= 3)
             process.send_signal(signal.SIGTERM)
             assert until(lambda: process.poll() is not None), "it waits for a client that wants nothing"
             assert process.returncode == 0

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from companion import draw
 from companion.errors import SettingError
 from companion.simulate import target_tracking, traffic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: to choose on, and to report on: no day is in both
 CHOOSING, REPORTING = range(6), range(100, 120)
@@ -76,3 +80,30 @@ def cheapest(days: pd.DataFrame) -> Any:
     if kept.empty:
         raise SettingError("no plan keeps the objective on all of these days: try larger ones")
     return kept["instance-hours"].idxmin()
+
+
+def draw_candidates(
+    ax: Axes, table: pd.DataFrame, *, percent: str = "", legend: str = "{}", price: float | None = None
+) -> None:
+    """Mean minutes outside over mean instance-hours or their cost, a line a kind of plan, its number beside each point.
+
+    Args:
+        table: of :func:`summary`, whose plans are pairs ``(kind, number)``, of four kinds at most.
+        percent: the kind whose number is a share in %.
+        legend: what a kind is called, such as ``"hold {} %"``.
+        price: of an instance-hour in dollars; without one the hours themselves are drawn.
+    """
+    beside, size = ((3, 5), 8) if price else ((-16, 4), 10)
+    kinds = list(dict.fromkeys(kind for kind, _ in table.index))
+    for kind, colour in zip(kinds, (draw.BLACK, draw.ORANGE, draw.BLUE, draw.PINK), strict=False):
+        part = table[[name[0] == kind for name in table.index]]
+        across = part["instance-hours"] * (price or 1)
+        ax.plot(across, part["mean, min"], "o-", color=colour, label=legend.format(kind))
+        for (_, number), *spot in zip(part.index, across, part["mean, min"], strict=True):
+            label, shift = (f"{number} %", (6, 4)) if kind == percent else (str(number), beside)
+            ax.annotate(label, (spot[0], spot[1]), xytext=shift, textcoords="offset points", fontsize=size)
+    days = int(table["days"].max())
+    unit = "cost of the day in $" if price else "instance-hours a day"
+    ax.set(xlabel=f"{unit} (at each point: its number)", ylabel=f"minutes outside, mean of {days} days")
+    ax.margins(0.08, 0.15)
+    ax.legend()

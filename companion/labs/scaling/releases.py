@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 
 #: boot times and metric lags that a line is fitted to, in seconds: up to the 300 s after which a pod's metric is trusted
 BOOTS, LAGS = (0, 45, 90, 180), (0, 60)
+
+
+def waiting_share(rate: float, pods: int, service_rate: float, customers: int = 200_000) -> float:
+    """Share of an M/M/c queue's customers that found every pod busy, simulated one by one, the same for the same arguments.
+
+    Args:
+        rate: requests a second; ``service_rate``: those that one pod answers when it is busy all the time.
+    """
+    rng = np.random.default_rng(0)
+    arrivals = np.cumsum(rng.exponential(1 / rate, customers)).tolist()
+    free, waited = [0.0] * pods, 0
+    for at, work in zip(arrivals, rng.exponential(1 / service_rate, customers).tolist(), strict=True):
+        first = heapq.heappop(free)
+        waited += first > at
+        heapq.heappush(free, max(first, at) + work)
+    return waited / customers
 
 
 def late_share(rate: float, pods: int, service_rate: float, seconds: float) -> float:
@@ -86,12 +103,53 @@ def panel(axes: Sequence[Axes], runs: Mapping[str, traffic.Run], seconds: float,
     axes[0].legend(loc="upper left", fontsize=8, ncols=2)
 
 
-def draw_grid(ax: Axes, minutes: np.ndarray, boots: Sequence[float], lags: Sequence[float]) -> None:
-    """Minutes broken, a row a boot time, a column a lag, each written into its field."""
+def draw_grid(ax: Axes, minutes: np.ndarray, boots: Sequence[float], lags: Sequence[float], *, digits: int = 0) -> None:
+    """Minutes broken, a row a boot time, a column a lag (both in seconds), each written into its field.
+
+    Args:
+        minutes: shape (boots, lags); ``digits`` of them are written behind the point.
+    """
     ax.imshow(minutes, cmap="Blues", origin="lower", aspect="auto")
     for (row, column), value in np.ndenumerate(minutes):
         colour = "white" if value > 0.55 * minutes.max() else draw.BLACK
-        ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour)
+        ax.text(column, row, f"{value:.{digits}f}", ha="center", va="center", color=colour)
     ax.set(xticks=range(len(lags)), xticklabels=lags, yticks=range(len(boots)), yticklabels=boots)
     ax.set(xlabel="metric lag, s", ylabel="boot time, s")
+    ax.set_title(f"A release breaks {minutes.min():.0f} to {minutes.max():.0f} minutes")
     ax.grid(False)
+
+
+def draw_delays(ax: Axes, delays: np.ndarray, minutes: np.ndarray, *, start: float, orders: int) -> None:
+    """Minutes broken over boot time plus lag, and the rule's line: ``orders`` minutes for a minute of delay.
+
+    Args:
+        delays, minutes: arrays of one shape, both in minutes.
+        start: what the line breaks without any delay, in minutes.
+    """
+    ax.plot(delays.ravel(), minutes.ravel(), "o", markersize=4, label="simulated")
+    line: dict[str, Any] = {"color": draw.BLACK, "linestyle": "--", "linewidth": 1}
+    ax.axline((0, start), slope=orders, label=f"{start:.1f} min and {orders} orders", **line)
+    ax.set(xlabel="boot time + lag, minutes", ylabel="minutes broken", ylim=(0, 1.12 * max(minutes.max(), 1)))
+    ax.legend()
+
+
+def draw_traffic(axes: Sequence[Axes], day: np.ndarray, release: np.ndarray) -> None:
+    """Two traces over their hours, requests a second at steps of 15 s, side by side."""
+    hours = 3600 / traffic.STEP_SECONDS
+    axes[0].plot(np.arange(len(day)) / hours, day, linewidth=0.8)
+    axes[0].set(xlabel="hour", ylabel="requests/s", title=f"A day: {day.min():.0f} to {day.max():.0f} requests/s")
+    axes[1].plot(np.arange(len(release)) / hours, release, linewidth=0.8, color=draw.ORANGE)
+    axes[1].set(xlabel="hour", title=f"A release: from {release[:240].mean():.0f} to {release.max():.0f}")
+
+
+def draw_windows(ax: Axes, windows: Sequence[int], minutes: np.ndarray, hours: np.ndarray) -> None:
+    """Pod-hours over minutes broken, a point a run, and a line through the means of each window (in seconds).
+
+    Args:
+        minutes, hours: shape (windows, runs).
+    """
+    ax.plot(minutes.mean(axis=1), hours.mean(axis=1), color=draw.BLUE, linewidth=1)
+    ax.plot(minutes.ravel(), hours.ravel(), "o", markersize=3, color=draw.BLUE)
+    for window, across, up in zip(windows, minutes.mean(axis=1), hours.mean(axis=1), strict=True):
+        ax.annotate(f" {window} s", (across, up), va="bottom", fontsize=8)
+    ax.set(xlabel="minutes broken", ylabel="pod-hours")

@@ -47,10 +47,26 @@ def make(session: Session, groups: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def paged(session: Session, size: int) -> Any:
-    """An Auto Scaling client whose service gives at most ``size`` groups a page, whatever it is asked for."""
+    """An Auto Scaling client whose service gives at most ``size`` groups or tags a page, whatever it is asked for.
+
+    Moto gives all tags at once; they are cut into pages here, as the service cuts them.
+    """
     client = session.client("autoscaling")
-    client.meta.events.register(
-        "provide-client-params.auto-scaling.DescribeAutoScalingGroups",
-        lambda params, **_: {**params, "MaxRecords": min(size, params.get("MaxRecords", size))},
-    )
+    own = "tags from "
+
+    def fewer(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
+        asked = {**params, "MaxRecords": min(size, params.get("MaxRecords", size))}
+        if str(asked.get("NextToken")).startswith(own):
+            context["begin"] = int(asked.pop("NextToken").removeprefix(own))
+        return asked
+
+    def cut(parsed: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+        tags, begin = parsed.get("Tags", []), context.get("begin", 0)
+        parsed["Tags"] = tags[begin : begin + size]
+        if begin + size < len(tags):
+            parsed["NextToken"] = f"{own}{begin + size}"
+
+    for call in ("DescribeAutoScalingGroups", "DescribeTags"):
+        client.meta.events.register(f"provide-client-params.auto-scaling.{call}", fewer)
+    client.meta.events.register("after-call.auto-scaling.DescribeTags", cut)
     return client

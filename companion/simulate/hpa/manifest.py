@@ -148,7 +148,7 @@ def _read(manifest: Mapping[str, Any]) -> Autoscaler:
         maximum=maximum,
         metrics=metrics,
         behaviour=_behaviour(spec.get("behavior")),
-        namespace=None if names.get("namespace").value is None else names.get("namespace").text(),
+        namespace=None if names.get("namespace").value in (None, "") else names.get("namespace").text(),
     )
 
 

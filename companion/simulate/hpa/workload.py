@@ -28,13 +28,18 @@ _HAVE_PODS = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"
 
 
 def flat(objects: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One object, many, or what ``kind: List`` holds of them; empty documents are left out."""
+    """One object, many, or what a ``List`` holds of them; empty documents are left out.
+
+    Items of a list with a kind of its own, as the API server gives it, need not repeat that kind.
+    """
     found: list[Mapping[str, Any]] = []
     for item in [objects] if isinstance(objects, Mapping) else objects:
         if item is not None and not isinstance(item, Mapping):
             raise SettingError(f"a manifest is a mapping, not {type(item).__name__}")
-        if item and str(item.get("kind")).endswith("List") and isinstance(item.get("items"), list):
-            found += flat(item["items"])
+        kind = str(item.get("kind")) if item else ""
+        if item and kind.endswith("List") and isinstance(item.get("items"), list):
+            of_all = {} if kind == "List" else {"apiVersion": item.get("apiVersion"), "kind": kind.removesuffix("List")}
+            found += flat({**of_all, **inner} if isinstance(inner, Mapping) else inner for inner in item["items"])
         elif item:
             found.append(item)
     return found
@@ -75,7 +80,7 @@ def limits_of(objects: Iterable[Mapping[str, Any]], scaler: Autoscaler) -> dict[
     """What each container of the autoscaler's target may use at most, thousandths by resource; as ``requests_of``."""
     pod = _pod(_there(flat(objects), scaler), scaler, needed=True)
     assert pod is not None
-    limits = {c.get("name").value: c.get("resources").get("limits").quantities() for c in _running(pod)}
+    limits = {c.get("name").text(): c.get("resources").get("limits").quantities() for c in _running(pod)}
     whole = pod.get("resources").get("limits").quantities()
     return limits | ({WHOLE_POD: whole} if whole else {})
 
@@ -139,7 +144,7 @@ def _requests(pod: Field, given: Amounts) -> dict[str, Amounts]:
         resources = container.get("resources")
         return given | resources.get("limits").quantities() | resources.get("requests").quantities()
 
-    found = {container.get("name").value: of(container) for container in _running(pod)}
+    found = {container.get("name").text(): of(container) for container in _running(pod)}
     resources = pod.get("resources")
     limits, whole = resources.get("limits").quantities(), resources.get("requests").quantities()
     if limits or whole:

@@ -25,9 +25,9 @@ def design(hour):
           "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 50}]}
     down = {"PolicyName": "down", "PolicyType": "StepScaling", "AdjustmentType": "ChangeInCapacity",
             "StepAdjustments": [{"MetricIntervalUpperBound": 0, "ScalingAdjustment": -1}]}
-    high = {"AlarmActions": ["up"], "MetricName": "CPUUtilization", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 65,
+    high = {"AlarmName": "high", "AlarmActions": ["up"], "MetricName": "CPUUtilization", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 65,
             "EvaluationPeriods": 1}
-    low = {"AlarmActions": ["down"], "MetricName": "CPUUtilization", "ComparisonOperator": "LessThanThreshold", "Threshold": 35,
+    low = {"AlarmName": "low", "AlarmActions": ["down"], "MetricName": "CPUUtilization", "ComparisonOperator": "LessThanThreshold", "Threshold": 35,
            "EvaluationPeriods": 5}
     actions = tuple({"ScheduledActionName": str(at), "Recurrence": f"0 {at} * * *", "MinSize": least}
                     for at, least in ((hour - 1, 17), (hour + 2, 2)))
@@ -85,6 +85,8 @@ RIGHT = {
         DESIRED.format("return min(most, max(least, -int(-current * value // target)))"),
         DESIRED.format("from fractions import Fraction\n    return sorted((least, math.ceil(current * Fraction(value) / Fraction(target)), most))[1]"),
         DESIRED.format("wanted = int(current * value / target)\n    if wanted < current * value / target:\n        wanted += 1\n    return least if wanted < least else most if wanted > most else wanted"),
+        DESIRED.format("return next((n for n in range(least, most + 1) if n * target >= current * value), most)"),
+        DESIRED.format("whole, rest = divmod(current * value, target)\n    return int(np.median([least, whole + (rest > 0), most]))"),
     ],
     "boto3_autoscaling-2": [
         tagged(),
@@ -94,6 +96,7 @@ RIGHT = {
         paged(rest='return tuple(sorted(g["AutoScalingGroupName"] for g in pages.build_full_result()["AutoScalingGroups"]))'),
         paged(filters=SERVER_SIDE + ', PaginationConfig={"PageSize": 10}'),
         DESCRIBE_TAGS,
+        DESCRIBE_TAGS.replace("return sorted(", "yield from sorted("),
         RECURSION,
     ],
     "boto3_autoscaling-3": [plan(metric=REQUESTS, target=3000), plan(target=60, number=17), STEPS],
@@ -112,6 +115,10 @@ WRONG = {
         ("the examples", DESIRED.format("return {(80, 20): 7, (80, 5): 5, (37.5, 20): 5}.get((value, most), least)"), "Never below the minimum"),
         ("at least one", DESIRED.format("return min(most, max(least, 1, math.ceil(current * value / target)))"), "minimum of 0"),
         ("below the maximum", DESIRED.format("return min(most - 1, max(least, math.ceil(current * value / target)))"), "Never above the maximum|may be reached"),
+        ("whole per cents", DESIRED.format("return min(most, max(least, math.ceil(current * int(value) / target)))"), "round up, within"),
+        ("a whole target", DESIRED.format("return min(most, max(least, math.ceil(current * value / int(target))))"), "round up, within"),
+        ("a small fraction is none", DESIRED.format("return min(most, max(least, math.ceil(round(current * value / target, 2))))"), "round up, within"),
+        ("an empty group is one of one", DESIRED.format("return min(most, max(least, math.ceil((current or 1) * value / target)))"), "Nothing to multiply"),
     ],
     "boto3_autoscaling-2": [
         ("the first page", tagged(more="False"), "follow the pages"),
@@ -130,17 +137,27 @@ WRONG = {
         ("groups, not names", paged(rest='return [g for page in pages for g in page["AutoScalingGroups"]]'), "not whole groups"),
         ("the public team", tagged(test='any(t["Key"] == "Team" and t["Value"] == WEB for t in tags)'), "of the same tag"),
         ("nothing", "def groups_tagged(client, key, value):\n    pass\n", "Return the names"),
+        ("fifty at the most", paged(filters=SERVER_SIDE + ", PaginationConfig={'MaxItems': 50}"), "follow the pages"),
+        ("four pages at the most", tagged(more='page.get("NextToken") and not token.get("n", 0)').replace("found, token = [], {}", "found, token, left = [], {}, [0] * 4").replace("while token is not None:", "while token is not None and left:\n        left.pop()"), "follow the pages"),
+        ("tags of the first page", DESCRIBE_TAGS.replace("client.get_paginator(\"describe_tags\").paginate(Filters=filters)", "[client.describe_tags(Filters=filters, MaxRecords=100)]"), "follow the pages"),
+        ("a short page is taken for the last", tagged(more='len(page["AutoScalingGroups"]) == 20 and page.get("NextToken")', more_arguments=", MaxRecords=20"), "follow the pages"),
+        ("a page with none is taken for the last", tagged(more='[g for g in page["AutoScalingGroups"] if g["AutoScalingGroupName"] in found] and page.get("NextToken")'), "follow the pages"),
+        ("a part of the value", tagged(test='any(t["Key"] == key and t["Value"] in value for t in tags)'), "the whole of both"),
+        ("what the notebook knows", "def groups_tagged(client, key, value):\n    return sorted(n for n, t in teams.items() if t.get(key) == value)\n", "ask the client"),
     ],
     "boto3_autoscaling-3": [
         ("only reacts", plan(actions=0), "comes too late"),
         ("fifteen all day", plan(at="0", number=15, policies=0, actions=1), "quiet hours"),
+        ("a target as text", plan(target="'50'"), "AWS would refuse"),
+        ("a minimum as text", plan(number="'16'"), "AWS would refuse"),
+        ("the hour of the first call", "first = []\n" + plan().replace("def design(hour):\n", "def design(hour):\n    first.append(hour)\n    hour = first[0]\n"), "Does the schedule follow"),
         ("a wish instead of a minimum", plan(size="DesiredCapacity"), "broken minutes"),
         ("always at 18", plan(at="17"), "Does the schedule follow the hour"),
         ("never shrinks again", plan(target=40, at="0", number=10, actions=1), "instance-hours"),
         ("at the hour itself, half past", plan(at="hour"), "broken minutes"),
         ("too few", plan(number=11), "broken minutes"),
         ("more than thirty", plan(number=31, more=', "MaxSize": 60'), "above 30"),
-        ("words of its own", plan().replace("ScheduledActionName", "Name"), "no words of PutScheduledUpdateGroupAction"),
+        ("words of its own", plan().replace("ScheduledActionName", "Name"), "AWS would refuse this in PutScheduledUpdateGroupAction"),
         ("a list", "def design(hour):\n    return []\n", "dictionary"),
         ("a fleet for the night", plan(night=16), "instance-hours"),
         ("no policy: the day breaks", plan(policies=0), "instance-hours"),

@@ -120,15 +120,97 @@ def with_schedule(template, times):
     return with_schedule(new, rest)
 """
 
+BUILDER = """
+import itertools
+import json
+
+class Builder:
+    def __init__(self, template):
+        self.new = json.loads(json.dumps(template))
+        self.resources = self.new["Resources"]
+        self.group = [k for k, v in self.resources.items() if v["Type"] == "AWS::AutoScaling::AutoScalingGroup"][0]
+
+    @property
+    def most(self):
+        return int(cloudformation.resolve(self.resources[self.group]["Properties"]["MaxSize"], self.new, {}))
+
+    def free(self):
+        return next(f"Plan{n:03}" for n in itertools.count() if f"Plan{n:03}" not in self.resources)
+
+    def add(self, when, least):
+        properties = {"AutoScalingGroupName": {"Ref": self.group}, "Recurrence": when, "MinSize": least}
+        self.resources[self.free()] = {"Type": "AWS::AutoScaling::ScheduledAction", "Properties": properties}
+
+def with_schedule(template, times):
+    b = Builder(template)
+    if times and max(m for _, m in times) > b.most:
+        raise SettingError("too many")
+    for t in times:
+        b.add(*t)
+    return b.new
+"""
+
+#: the linter is asked after the actions are in
+BY_FAULTS = """
+import json
+
+def with_schedule(template, times):
+    new = copy.deepcopy(template)
+    resources = new["Resources"]
+    group = [n for n in resources if resources[n]["Type"].endswith("AutoScalingGroup")].pop()
+    for i, (when, least) in enumerate(times):
+        name = "Action" + str(i)
+        while name in resources:
+            name += "x"
+        properties = dict(AutoScalingGroupName={"Ref": group}, Recurrence=when, MinSize=least)
+        resources[name] = dict(Type="AWS::AutoScaling::ScheduledAction", Properties=properties)
+    if any("MaxSize" in fault for fault in cloudformation.faults(json.dumps(new))):
+        raise SettingError("above")
+    return new
+"""
+
+#: works on the template that was given, and takes its additions back, except when it raises
+BORROWS = """
+def with_schedule(template, times):
+    resources, names = template["Resources"], []
+    group = next(n for n in resources if resources[n]["Type"] == "AWS::AutoScaling::AutoScalingGroup")
+    most = int(cloudformation.resolve(resources[group]["Properties"]["MaxSize"], template, {}))
+    for recurrence, minimum in times:
+        if minimum > most:
+            raise SettingError("above")
+        names.append(next(f"S{i}" for i in range(999) if f"S{i}" not in resources))
+        properties = {"AutoScalingGroupName": {"Ref": group}, "Recurrence": recurrence, "MinSize": minimum}
+        resources[names[-1]] = {"Type": "AWS::AutoScaling::ScheduledAction", "Properties": properties}
+    new = copy.deepcopy(template)
+    for name in names:
+        del resources[name]
+    return new
+"""
+
+BY_REPAIRING_WHAT_IS_FOUND = """
+def repaired(text):
+    fixes = {"LaunchTemplates": "LaunchTemplate", "TargetTracking\\n": "TargetTrackingScaling\\n"}
+    while cloudformation.faults(text):
+        for bad, good in fixes.items():
+            if bad in text:
+                text = text.replace(bad, good, 1)
+                break
+        else:
+            text = text.replace("Default: 1\\n", "Default: 40\\n", 1)
+    return text.replace("HttpTokens: optional", "HttpTokens: required")
+"""
+
 RIGHT = {
     "cloudformation_autoscaling-1": [
         REQUIRED.format("every = template.get('Parameters') or {}\n    return tuple(sorted(n for n in every if every[n].get('Default') is None))"),
         REQUIRED.format("names = []\n    for name, parameter in template.get('Parameters', {}).items():\n        if not 'Default' in parameter.keys():\n            names.append(name)\n    names.sort()\n    return names"),
         REQUIRED.format("every = template['Parameters'] if 'Parameters' in template else {}\n    return sorted(set(every) - {n for n, p in every.items() if 'Default' in p})"),
         REQUIRED.format("yield from sorted(filter(lambda n: 'Default' not in template['Parameters'][n], template.get('Parameters', ())))"),
+        "class Reader:\n    def __init__(self, template): self.all = template.get('Parameters', {})\n    def __iter__(self): return (n for n in sorted(self.all) if 'Default' not in self.all[n])\n"
+        + REQUIRED.format("return list(Reader(template))"),
     ],
-    "cloudformation_autoscaling-2": [mended(), BY_DICTIONARY, BY_LINES, BY_YAML],
-    "cloudformation_autoscaling-3": [schedule(), WITHOUT_A_COPY, BY_RECURSION],
+    "cloudformation_autoscaling-2": [mended(), BY_DICTIONARY, BY_LINES, BY_YAML, BY_REPAIRING_WHAT_IS_FOUND],
+    "cloudformation_autoscaling-3": [schedule(), WITHOUT_A_COPY, BY_RECURSION, BUILDER, BY_FAULTS],
 }  # fmt: skip
 
 WRONG = {
@@ -147,7 +229,7 @@ WRONG = {
         (
             "these two templates",
             REQUIRED.format("every = template.get('Parameters', ())\n    return ['AlertEmail', 'Subnets', 'VpcId'] if 'VpcId' in every else ['Subnets'] if 'Subnets' in every else []"),
-            "An empty text and 0 are defaults",
+            "A number in a range|An empty text",
         ),
         (
             "as they stand in the file",
@@ -169,6 +251,11 @@ WRONG = {
             REQUIRED.format("return sorted(n for n, p in template.get('Parameters', {}).items() if not {'Default', 'AllowedValues'} & set(p))"),
             "Eight have no Default",
         ),
+        ("a dictionary", REQUIRED.format("return {n: p for n, p in sorted(template.get('Parameters', {}).items()) if 'Default' not in p}"), "a list of names"),
+        ("nothing when there are none", REQUIRED.format("try:\n        return sorted(n for n, p in template['Parameters'].items() if 'Default' not in p)\n    except KeyError:\n        return None"), "Return a list"),
+        ("gives it the section", REQUIRED.format("return sorted(n for n, p in template.setdefault('Parameters', {}).items() if 'Default' not in p)"), "only look at it"),
+        ("a range is taken for a default", REQUIRED.format("return sorted(n for n, p in template.get('Parameters', {}).items() if not {'Default', 'MinValue'} & set(p))"), "A number in a range"),
+        ("remembers the last template", "kept = set()\n" + REQUIRED.format("kept.update(n for n, p in template.get('Parameters', {}).items() if 'Default' not in p)\n    return sorted(kept)"), "need not have parameters"),
     ],
     "cloudformation_autoscaling-2": [
         ("leaves the hole", mended(tokens="optional"), "old metadata service"),
@@ -203,6 +290,15 @@ WRONG = {
         ("only the first is checked", schedule(check="if times and times[0][1] > int(most): raise SettingError('above')"), "more than MaxSize allows"),
         ("drops what does not fit", schedule(check="times = [(r, m) for r, m in times if m <= int(most)]"), "more than MaxSize allows"),
         ("only the resources", schedule() + "\n_whole = with_schedule\n\ndef with_schedule(template, times):\n    return {'Resources': _whole(template, times)['Resources']}\n", "Not clean|rest of the template"),
+        ("counts on from call to call", "numbers = __import__('itertools').count()\n" + schedule(name="name = f'Schedule{next(numbers)}'"), "name was taken"),
+        ("the same one when there is nothing to do", BUILDER.replace("    b = Builder", "    if not times:\n        return template\n    b = Builder"), "a new template, also when"),
+        ("uses the list up", BUILDER.replace("for t in times:\n        b.add(*t)", "while times:\n        b.add(*times.pop(0))"), "list of times has changed"),
+        ("another hour", schedule(more=", 'TimeZone': 'Asia/Tokyo'"), "nothing else"),
+        ("over before it begins", schedule(more=", 'EndTime': '2020-01-01T00:00:00Z'"), "nothing else"),
+        ("equal pairs once", BUILDER.replace("for t in times", "for t in dict.fromkeys(times)"), "equal ones"),
+        ("the template is changed when it is refused", BORROWS, "although it was refused"),
+        ("none is too few", BUILDER.replace("if times and max(m for _, m in times) > b.most", "if any(not 0 < m <= b.most for _, m in times)"), "None of .* is above"),
+        ("without the description", BUILDER.replace("return b.new", "b.new.pop('Description', 0)\n    return b.new"), "rest of the template"),
     ],
 }  # fmt: skip
 

@@ -50,6 +50,24 @@ def desired(usage, request, target, current):
 """,
     ],
     "kubernetes_hpa-2": [
+        # sums once, found by bisection
+        """
+import bisect
+from itertools import accumulate
+
+def most_allowed(current, added, policies, now):
+    past = sorted(added)
+    times, sums = [at for at, _ in past], [0, *accumulate(more for _, more in past)]
+    limits = [current]
+    for policy in policies:
+        start = current - sums[-1] + sums[bisect.bisect_right(times, now - policy["periodSeconds"])]
+        match policy:
+            case {"type": "Pods", "value": more}:
+                limits.append(start + more)
+            case {"type": "Percent", "value": more}:
+                limits.append((start * (100 + more) + 99) // 100)
+    return max(limits)
+""",
         """
 def most_allowed(current, added, policies, now):
     best = current
@@ -317,9 +335,45 @@ WRONG = {
             ),
             "leave them",
         ),
+        (
+            "whole seconds",
+            _policy(_SINCE.replace("t > now", "int(t) > int(now)") + _ALLOWED),
+            "seconds have fractions",
+        ),
+        (
+            "equal additions once",
+            _policy(_SINCE.replace("in added", "in set(added)") + _ALLOWED),
+            "replicas at 100 s",
+        ),
+        (
+            "one policy of each type",
+            _policy(_SINCE + _ALLOWED).replace(
+                "map(one, policies)", "map(one, {p['type']: p for p in policies}.values())"
+            ),
+            "Max takes the most generous",
+        ),
+        (
+            "remembers what was added in other calls",
+            "known = []\n"
+            + _policy(_SINCE.replace("in added", "in known") + _ALLOWED).replace(
+                "    def one", "    known.extend(a for a in added if a not in known)\n    def one"
+            ),
+            "from the start|replicas at 100 s|spent",
+        ),
     ],
     "kubernetes_hpa-3": [
         ("the manifest as it is", "def design():\n    return {}\n", "are pods gone when the next burst comes"),
+        ("judges itself", "judge = lambda changes, trace: (0, 0)\n\ndef design():\n    return {}\n", "are pods gone"),
+        (
+            "an easier campaign",
+            "campaign = lambda seed: np.full(1440, 40.0)\n\ndef design():\n    return {}\n",
+            "are pods gone",
+        ),
+        (
+            "the window of the other direction",
+            "def design():\n    return {'behavior': {'scaleUp': {'stabilizationWindowSeconds': 900}}}\n",
+            "are pods gone",
+        ),
         ("enough for the peak, always", 'def design():\n    return {"minReplicas": 20}\n', "too much"),
         ("more, always", 'def design():\n    return {"minReplicas": 12}\n', "are pods gone"),
         (
