@@ -468,7 +468,7 @@ def best_sellers_for_all(events, k):
     own = pairs.groupBy("customer").agg(F.collect_list("product").alias("own"))
     return own.crossJoin(best).select("customer", F.array_except("best", "own").alias("products"))
 """,
-            "Filter first, then cut",
+            "at most k products",
         ),
         (
             "asks whether there is an event",
@@ -550,7 +550,8 @@ def best_sellers_for_all(events, k):
             """
 def recommend(history, item_factors, popularity, k=10):
     score = sum((item_factors @ item_factors[p] for p in history), np.zeros(len(item_factors))) if history else popularity
-    return [int(p) for p in np.argsort(-score, kind="stable") if p not in history][:k][::-1]
+    best = [int(p) for p in np.argsort(-score, kind="stable") if p not in history][:k]
+    return best[::-1] if history else best
 """,
             "at least 1.25 times|Best first",
         ),
