@@ -43,8 +43,9 @@ VARIABLES = ("SPARK_REMOTE", "SPARK_MASTER")
 _TASK_ATTEMPTS = 4  # Spark's default on a cluster; alone in one process it would be one
 _EXECUTOR_MIB = 512  # Spark's own minimum is 450
 # a session of minutes: Java's optimising compiler and its parallel collector would take more of two cores than they give.
-# With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more
-_SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+# With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more.
+# And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything
+_SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m -XX:+UseSerialGC"
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 #: where it runs is not said by settings
 _OWN = ("spark.master", "spark.remote", "spark.api.mode", "spark.local.connect", "spark.submit.deployMode")
