@@ -7,13 +7,13 @@ bytes, is found in the cache all the same.
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import json
 import posixpath
 import re
 import shlex
 from dataclasses import dataclass, field
+from typing import Any
 
 from companion.errors import SettingError
 
@@ -106,18 +106,21 @@ def _copied(step: Step) -> tuple[list[str], list[str], str]:
     while rest.startswith("--"):
         flag, _, rest = rest.partition(" ")
         flags.append(flag)
-    words = None
-    with contextlib.suppress(
-        ValueError
-    ):  # what is no JSON is read as words, as engines do: a pattern may begin with a bracket
-        words = json.loads(rest) if rest.startswith("[") else None
     try:
-        words = words or shlex.split(rest)
+        words = _listed(rest) or shlex.split(rest)
     except ValueError as error:
         raise SettingError(f"can't read {str(step)[:60]!r}: {error}") from error
     if len(words) < 2:
         raise SettingError(f"{step.keyword} requires at least two arguments: {str(step)[:60]!r}")
     return flags, words[:-1], words[-1]
+
+
+def _listed(rest: str) -> Any:
+    """What a JSON list holds. What is none is read as words, as engines do: a pattern may begin with a bracket."""
+    try:
+        return json.loads(rest) if rest.startswith("[") else None
+    except ValueError:
+        return None
 
 
 def _pattern(source: str) -> str:

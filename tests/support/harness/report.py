@@ -61,7 +61,6 @@ class Report:
         self.config, self.kept = config, kept
         self.processor = processor_seconds()
         self.collections: list[tuple[float, float]] = []
-        self.seconds: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         self.items: dict[str, set[str]] = defaultdict(set)
         self.modules: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         self.notebooks: dict[str, dict] = {}
@@ -98,9 +97,9 @@ class Report:
             return
         name = kind(report.nodeid)
         self.items[name].add(report.nodeid)
-        for spent in (self.seconds[name], self.modules[report.nodeid.partition("::")[0]]):
-            spent[0] += getattr(report, "processor", 0.0)
-            spent[1] += report.duration
+        spent = self.modules[report.nodeid.partition("::")[0]]
+        spent[0] += getattr(report, "processor", 0.0)
+        spent[1] += report.duration
         if report.when == "call" and (found := dict(report.user_properties).get(FIGURES)):
             self.notebooks[found["name"]] = found
 
@@ -112,7 +111,8 @@ class Report:
             rows.append((f"collection ({len(self.collections)} processes)", "", *spent))
         for name in ORDER:
             if self.items[name]:
-                processor, wall = self.seconds[name]
+                spent = [seconds for module, seconds in self.modules.items() if kind(module) == name]
+                processor, wall = map(sum, zip(*spent, strict=True))
                 rows.append((name, str(len(self.items[name])), f"{processor:.0f}", f"{wall:.0f}"))
         lines = table(rows)
         dearest = sorted(self.modules.items(), key=lambda module: -module[1][0])[:DEAREST]

@@ -84,6 +84,10 @@ class Known:
     assigned: frozenset[str] = frozenset()
     locals: Mapping[str, Local] | None = None
 
+    def local(self, name: str) -> Local | None:
+        """The variable of a script block with this name."""
+        return (self.locals or {}).get(name)
+
     def with_local(self, name: str, local: Local) -> Known:
         """With one more variable of a script block."""
         return replace(self, locals={**(self.locals or {}), name: local})
@@ -143,7 +147,7 @@ def _of_literal(node: Literal) -> str:
 
 
 def _of_name(node: Name, known: Known) -> str:
-    if local := (known.locals or {}).get(node.name):
+    if local := known.local(node.name):
         if local.type == "error":
             raise refused(
                 node, f"what the error {node.name} says is known on a controller only: it can be thrown again"
@@ -215,8 +219,8 @@ def is_plain(node: Node, known: Known) -> bool:
     match node:
         case GString():
             return False
-        case Name() if node.name in (known.locals or {}):
-            return (known.locals or {})[node.name].plain
+        case Name() if local := known.local(node.name):
+            return local.plain
         case Binary(operator="+"):
             return is_plain(node.left, known)
         case Ternary():

@@ -165,7 +165,7 @@ class Plan:
         if call.object is not None or call.name is None:
             raise refused(call, f"{text_of(call.method) or 'this call'} of an object is known on a controller only")
         name = call.name
-        if name in (known.locals or {}):
+        if known.local(name):
             raise refused(call, f"{name} is a variable here, and can't be called")
         if name in LEFT_OUT or (name in EMPTYING and last) or _is_own_checkout(call):
             return

@@ -65,12 +65,16 @@ def _check_declaration(statement: Declaration, known: Known) -> Known:
     if len(statement.names) != 1 or len(statement.values) != 1 or statement.type not in _DECLARED:
         raise refused(statement, "a script block declares one variable with its value here: def NAME = VALUE")
     name, value = statement.names[0], statement.values[0]
-    if name in _TAKEN or name in known.hidden or name in (known.locals or {}):
-        raise refused(statement, f"{name} can't be declared here: the name is taken")
+    _require_free(name, statement, known)
     found, wanted = type_of(value, known), _DECLARED[statement.type]
     if found not in ("text", "flag", "number") or wanted not in (None, found):
         raise refused(value, f"a variable that holds a {found} is not rehearsed as {statement.type}")
     return known.with_local(name, Local(found, wanted == "text" or is_plain(value, known)))
+
+
+def _require_free(name: str, where: Node, known: Known) -> None:
+    if name in _TAKEN or name in known.hidden or known.local(name):
+        raise refused(where, f"{name} can't be declared here: the name is taken")
 
 
 def _check_assignment(statement: Binary, known: Known) -> None:
@@ -85,8 +89,7 @@ def _check_assignment(statement: Binary, known: Known) -> None:
         case Property(object=Name(name="currentBuild"), name=Name(name="result"), operator="."):
             if not isinstance(statement.right, Literal) or statement.right.value not in RESULTS:
                 raise refused(statement.right, f"currentBuild.result is one of {', '.join(RESULTS)} here")
-        case Name(name=name) if name in (known.locals or {}) and not _is_error(name, known):
-            local = (known.locals or {})[name]
+        case Name(name=name) if (local := known.local(name)) and not _is_error(name, known):
             if type_of(statement.right, known) != local.type:
                 raise refused(statement.right, f"{name} is a {local.type}, and has to stay one here")
             if local.plain and not is_plain(statement.right, known):
@@ -110,8 +113,7 @@ def _check_try(statement: Statement, known: Known, inside: Callable[[Iterable[No
             assert isinstance(caught, Declaration)
             if caught.type not in _CAUGHT:
                 raise refused(clause, f"catch ({caught.type} ...) is known on a controller only: catch every Exception")
-            if caught.names[0] in _TAKEN or caught.names[0] in known.hidden or caught.names[0] in (known.locals or {}):
-                raise refused(clause, f"{caught.names[0]} can't be declared here: the name is taken")
+            _require_free(caught.names[0], clause, known)
             within = known.with_local(caught.names[0], Local("error"))
         inside(_body(clause.children[-1]), within)
 
@@ -181,7 +183,7 @@ def _is(node: Node, keyword: str) -> TypeGuard[Statement]:
 
 
 def _is_error(name: str, known: Known) -> bool:
-    local = (known.locals or {}).get(name)
+    local = known.local(name)
     return local is not None and local.type == "error"
 
 

@@ -51,6 +51,11 @@ def _flag(value: bool | str) -> bool:
     return value if isinstance(value, bool) else value.strip(_BLANK).lower() in ("true", "y", "1")
 
 
+def _length(text: str) -> int:
+    """Java counts units of UTF-16."""
+    return len(text.encode("utf-16-le")) // 2
+
+
 _ANY = ("text", "flag", "number")
 METHODS: Mapping[str, Method] = {
     "contains": Method("flag", lambda text, part: part in text, ("text",)),
@@ -58,9 +63,9 @@ METHODS: Mapping[str, Method] = {
     "equals": Method("flag", same, ("any",), ("text", "flag")),
     "equalsIgnoreCase": Method("flag", _same_without_case, ("text",)),
     "isEmpty": Method("flag", lambda text: not text),
-    "length": Method("number", lambda text: len(text.encode("utf-16-le")) // 2),
+    "length": Method("number", _length),
     "matches": Method("flag", lambda text, pattern: matches(pattern, text), ("pattern",)),
-    "size": Method("number", lambda text: len(text.encode("utf-16-le")) // 2),
+    "size": Method("number", _length),
     "startsWith": Method("flag", str.startswith, ("text",)),
     "toBoolean": Method("flag", _flag, of=("text", "flag")),
     "toLowerCase": Method("text", str.lower),
