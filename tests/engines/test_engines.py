@@ -6,12 +6,14 @@ import stat
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from processes import assert_dies_with_its_kernel, assert_gone, interruptible, new_mark, until
 
 from companion import EngineUnavailable, engines
 from companion.engines import aws, dask, docker, redis, spark
+from companion.engines.spark import java
 from companion.processes import server as _server
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
@@ -276,6 +278,15 @@ def test_no_java_says_how_to_get_it(monkeypatch, tmp_path):
     with pytest.raises(EngineUnavailable, match=r"no Java found on the PATH.*apt-get install default-jre-headless"):
         spark.connect()
     assert spark.probe().mode == "missing"
+
+
+def test_every_one_of_the_busiest_jars_is_among_sparks_own(monkeypatch, tmp_path):
+    """An upgrade that renames one would only make the session slower: it is noticed here."""
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    found = java.busiest_jars().split(os.pathsep)
+    assert len(found) == len(set(found)) == len(java._BUSIEST) and all(Path(jar).is_file() for jar in found)
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    assert java.busiest_jars() == "", "a Spark of the reader's own without them is as good"
 
 
 def test_a_java_home_without_java_is_named(monkeypatch, tmp_path):

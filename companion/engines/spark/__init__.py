@@ -46,6 +46,8 @@ _EXECUTOR_MIB = 512  # Spark's own minimum is 450
 # With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more.
 # And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything
 _SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m -XX:+UseSerialGC"
+# and every small aggregation would clear a page of 8 MB, every stage a block of 4 MB for its few kilobytes
+_SMALL_BLOCKS = {"spark.buffer.pageSize": "1m", "spark.broadcast.blockSize": "256k"}
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 #: where it runs is not said by settings
 _OWN = ("spark.master", "spark.remote", "spark.api.mode", "spark.local.connect", "spark.submit.deployMode")
@@ -110,6 +112,9 @@ def connect(
     common = _common_settings(memory)
     options = f"{common['spark.driver.defaultJavaOptions']} {_SHORT_RUN}"
     common |= {f"spark.{process}.defaultJavaOptions": options for process in ("driver", "executor")}
+    common |= _SMALL_BLOCKS | {
+        f"spark.{process}.extraClassPath": java.busiest_jars() for process in ("driver", "executor")
+    }
     # nobody else on this machine may send work to it
     common["spark.authenticate"] = "true"
     return _build(
@@ -283,7 +288,7 @@ def kill_executor(session: SparkSession) -> None:
             os.kill(executor, signal.SIGKILL)
         yield from batches
 
-    session.range(0, 1, 1, 1).mapInArrow(last_task, "id long").count()
+    context.parallelize([0], 1).mapPartitions(last_task).count()
 
 
 def plan(frame: DataFrame) -> str:
