@@ -29,7 +29,8 @@ class Kernel:
     """
 
     def __init__(self, folder: Path, mark: dict[str, str]):
-        self.manager = KernelManager(kernel_name="python3")
+        # a kernel that is asked to end is not killed on the way: not on a busy machine either
+        self.manager = KernelManager(kernel_name="python3", shutdown_wait_time=CELL_SECONDS)
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **mark})
         self.client = self.manager.client()
         self.client.start_channels()
