@@ -370,9 +370,9 @@ def test_a_readers_own_worker_is_restarted_and_not_killed(live, cluster, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dask_audio", "case_ska_telescope"])
+@pytest.mark.parametrize("name", [pytest.param("dask_audio", marks=pytest.mark.drill), "case_ska_telescope"])
 def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(name, cluster, scratch):
-    """nbval, strictly, with nothing changed but the address."""
+    """nbval, strictly, with nothing changed but the address. Of the two the shorter one in each run, both in the drills."""
     done = subprocess.run(
         [
             sys.executable,

@@ -44,7 +44,7 @@ _SECONDS: dict[str, float] = {
     "test_processes.py": 60,
     "test_readme.py": 45,
     "test_sklearn_fraud.py": 45,
-    "test_dask_audio.py": 250,
+    "test_dask_audio.py": 150,
     "test_postgres.py": 45,
     "test_harness.py": 40,
     "test_machines.py": 40,
