@@ -109,12 +109,10 @@ def connect(
         # all of them are on this machine: none is nearer to the data, and a lost one won't come back on a second call
         every |= {"spark.locality.wait": "0s", "spark.shuffle.io.retryWait": "100ms"}
         wanted = every | wanted
-    common = _common_settings(memory)
+    common, jars = _common_settings(memory) | _SMALL_BLOCKS, java.busiest_jars()
     options = f"{common['spark.driver.defaultJavaOptions']} {_SHORT_RUN}"
-    common |= {f"spark.{process}.defaultJavaOptions": options for process in ("driver", "executor")}
-    common |= _SMALL_BLOCKS | {
-        f"spark.{process}.extraClassPath": java.busiest_jars() for process in ("driver", "executor")
-    }
+    for process in ("driver", "executor"):
+        common |= {f"spark.{process}.defaultJavaOptions": options, f"spark.{process}.extraClassPath": jars}
     # nobody else on this machine may send work to it
     common["spark.authenticate"] = "true"
     return _build(

@@ -24,23 +24,19 @@ GET_JAVA = (
 _NOTHING = "pyspark-shell"
 #: by the number of classes that a session loads from each (java -Xlog:class+load)
 _BUSIEST = (
-    *(
-        "spark-catalyst_*",
-        "spark-core_*",
-        "scala-library",
-        "spark-sql_*",
-        "scala-reflect",
-        "spark-sql-api_*",
-        "log4j-core",
-    ),
-    *(
-        "jackson-databind",
-        "hadoop-client-api",
-        "commons-compiler",
-        "parquet-jackson",
-        "janino",
-        "spark-network-common_*",
-    ),
+    "spark-catalyst_*",
+    "spark-core_*",
+    "scala-library",
+    "spark-sql_*",
+    "scala-reflect",
+    "spark-sql-api_*",
+    "log4j-core",
+    "jackson-databind",
+    "hadoop-client-api",
+    "commons-compiler",
+    "parquet-jackson",
+    "janino",
+    "spark-network-common_*",
 )
 
 
