@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 import requests
 import yaml
+from conftest import NOTEBOOKS
 from disks import as_root, small_disk
+from harness import runs
 from processes import assert_dies_with_its_kernel, assert_gone, new_mark, until
 
 from companion import EngineUnavailable, checkout, this_run
+from companion.book import chapter
 from companion.configs import manifests
 from companion.engines import prometheus
 from companion.errors import SettingError, WorkspaceError
@@ -597,18 +600,6 @@ def test_the_notebook_gives_the_same_outputs_without_prometheus(tmp_path):
     """The second path: nbval compares with the outputs that the real engine has made."""
     python = tmp_path / "bin"
     python.mkdir()
-    env = {**os.environ, "PATH": str(python), "COMPANION_WORKSPACE": str(tmp_path / "workspace")}
-    notebook = ROOT / "notebooks" / "08-monitoring" / "prometheus_metrics.ipynb"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "--nbval-cell-timeout=300",
-        str(notebook),
-    ]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-3000:]
+    environment = {"PATH": str(python), "COMPANION_WORKSPACE": str(tmp_path / "workspace")}
+    done = runs.nbval(NOTEBOOKS / chapter("prometheus_metrics").file, environment)
+    assert done.returncode == 0, done.said

@@ -3,8 +3,6 @@
 import heapq
 import json
 import os
-import subprocess
-import sys
 import time
 import wave
 from fractions import Fraction
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import NOTEBOOKS
 from dask_cluster import by_hand
+from harness import runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from processes import until
@@ -373,21 +372,6 @@ def test_a_readers_own_worker_is_restarted_and_not_killed(live, cluster, tmp_pat
 @pytest.mark.parametrize("name", [pytest.param("dask_audio", marks=pytest.mark.drill), "case_ska_telescope"])
 def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(name, cluster, scratch):
     """nbval, strictly, with nothing changed but the address. Of the two the shorter one in each run, both in the drills."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "--nbval",
-            "-p",
-            "no:cacheprovider",
-            str(NOTEBOOKS / chapter(name).file),
-        ],
-        cwd=NOTEBOOKS.parent,
-        env={**os.environ, "DASK_SCHEDULER_ADDRESS": cluster},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout
+    done = runs.nbval(NOTEBOOKS / chapter(name).file, {"DASK_SCHEDULER_ADDRESS": cluster})
+    assert done.returncode == 0, done.said
+    assert " passed" in done.said

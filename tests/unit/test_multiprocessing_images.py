@@ -109,7 +109,7 @@ def test_an_interrupted_pool_ends_with_its_block(busy_kernel):
     kernel.interrupt()
     assert kernel.reply(message), "an interrupted cell comes to an end"
     assert kernel.run("block.close(); block.unlink()")["status"] == "ok", "the kernel is still usable"
-    kernel.manager.shutdown_kernel()
+    kernel.end()
     assert_gone(mark)
     assert_no_new_shared_memory(before)
 
@@ -156,7 +156,7 @@ def test_the_cluster_s_cells_run_as_they_are_printed(scratch):
         assert reply["status"] == "ok", reply.get("evalue")
         assert kernel.run("assert np.array_equal(on_cluster, hog_features(pictures))")["status"] == "ok"
         assert kernel.run("client.close()")["status"] == "ok"
-        kernel.manager.shutdown_kernel()
+        kernel.end()
     finally:
         if kernel.process.is_running():
             kernel.kill()

@@ -229,7 +229,7 @@ def test_the_cluster_s_cells_run_as_they_are_printed(scratch):
         reply = kernel.run(same)
         assert reply["status"] == "ok", (reply.get("ename"), reply.get("evalue"))
         kernel.run("client.close()")
-        kernel.manager.shutdown_kernel()
+        kernel.end()
     finally:
         if kernel.process.is_running():
             kernel.kill()

@@ -376,7 +376,8 @@ def cluster(tmp_path):
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_LOCAL_DIRS": str(tmp_path / "local"),
         "SPARK_DAEMON_MEMORY": "256m",
-        "SPARK_DAEMON_JAVA_OPTS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -Djava.io.tmpdir={tmp_path}",
+        "SPARK_DAEMON_JAVA_OPTS": f"-XX:-UsePerfData -Djava.io.tmpdir={tmp_path}",
+        "JAVA_TOOL_OPTIONS": spark._SHORT_RUN,
     }
     address, running = f"spark://127.0.0.1:{free_port()}", []
 
@@ -413,10 +414,11 @@ def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(clust
     path = tmp_path / "spark_recommendations.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     options = "-q -c pyproject.toml --nbval -p no:cacheprovider -p no:xdist"
+    own = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options.split(), str(path)],
         cwd=NOTEBOOKS.parent,
-        env={**{k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}, "SPARK_MASTER": cluster},
+        env={**own, "SPARK_MASTER": cluster, "JAVA_TOOL_OPTIONS": spark._SHORT_RUN},
         capture_output=True,
         text=True,
     )

@@ -44,8 +44,12 @@ _TASK_ATTEMPTS = 4  # Spark's default on a cluster; alone in one process it woul
 _EXECUTOR_MIB = 512  # Spark's own minimum is 450
 # a session of minutes: Java's optimising compiler and its parallel collector would take more of two cores than they give.
 # With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more.
-# And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything
-_SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m -XX:+UseSerialGC"
+# And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything.
+# The classes are those of the installed package: to prove each of them well-formed is a sixth of the start
+_SHORT_RUN = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m -XX:+UseSerialGC "
+    "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
 # and every small aggregation would clear a page of 8 MB, every stage a block of 4 MB for its few kilobytes
 _SMALL_BLOCKS = {"spark.buffer.pageSize": "1m", "spark.broadcast.blockSize": "256k"}
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}

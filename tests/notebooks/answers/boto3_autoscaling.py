@@ -137,7 +137,7 @@ WRONG = {
         ("groups, not names", paged(rest='return [g for page in pages for g in page["AutoScalingGroups"]]'), "not whole groups"),
         ("the public team", tagged(test='any(t["Key"] == "Team" and t["Value"] == WEB for t in tags)'), "of the same tag"),
         ("nothing", "def groups_tagged(client, key, value):\n    pass\n", "Return the names"),
-        ("fifty at the most", paged(filters=SERVER_SIDE + ", PaginationConfig={'MaxItems': 50}"), "follow the pages"),
+        ("a hundred at the most", paged(filters=SERVER_SIDE + ", PaginationConfig={'MaxItems': 100}"), "follow the pages"),
         ("four pages at the most", tagged(more='page.get("NextToken") and not token.get("n", 0)').replace("found, token = [], {}", "found, token, left = [], {}, [0] * 4").replace("while token is not None:", "while token is not None and left:\n        left.pop()"), "follow the pages"),
         ("tags of the first page", DESCRIBE_TAGS.replace("client.get_paginator(\"describe_tags\").paginate(Filters=filters)", "[client.describe_tags(Filters=filters, MaxRecords=100)]"), "follow the pages"),
         ("a short page is taken for the last", tagged(more='len(page["AutoScalingGroups"]) == 20 and page.get("NextToken")', more_arguments=", MaxRecords=20"), "follow the pages"),

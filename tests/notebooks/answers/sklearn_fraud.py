@@ -335,6 +335,18 @@ def detect(errors):
         if watch.rings(int(errors[index])):
             return index
 """,
+        # Page's test against a mean that forgets
+        """
+def detect(errors):
+    weight = total = above = 0.0
+    for index, error in enumerate(errors):
+        weight, total = 0.999 * weight + 1, 0.999 * total + error
+        if index >= 100:
+            above = max(0.0, above + error - total / weight - 0.1)
+        if above > 10:
+            return index
+    return None
+""",
     ],
 }
 

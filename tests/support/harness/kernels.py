@@ -12,6 +12,8 @@ from queue import Empty
 import psutil
 from jupyter_client.manager import KernelManager
 
+from harness.ends import end
+
 CELL_SECONDS = 300
 #: a cell that has used that much of a processor, in all of its processes, is at work
 AT_WORK_SECONDS = 0.2
@@ -29,8 +31,7 @@ class Kernel:
     """
 
     def __init__(self, folder: Path, mark: dict[str, str]):
-        # a kernel that is asked to end is not killed on the way: not on a busy machine either
-        self.manager = KernelManager(kernel_name="python3", shutdown_wait_time=CELL_SECONDS)
+        self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **mark})
         self.client = self.manager.client()
         self.client.start_channels()
@@ -101,6 +102,10 @@ class Kernel:
         """SIGKILL to the kernel's process alone, its own process group as it is: a manager that shut it down would hide what is tested."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.close()
+
+    def end(self) -> None:
+        """As ``exit`` in a cell."""
+        end(self.manager, self.client)
 
     def close(self) -> None:
         self.client.stop_channels()

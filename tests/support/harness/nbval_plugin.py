@@ -1,4 +1,4 @@
-"""A pytest plugin for runs with nbval: ends a kernel as Jupyter does, by asking it to, and measures what the kernel takes.
+"""A pytest plugin for runs with nbval: lets a kernel come to its end (:mod:`harness.ends`), and measures what it takes.
 
 nbval kills the kernel and its whole process group. Then nothing that a kernel does at its end happens, and a test of what it
 leaves behind would test the kill.
@@ -15,10 +15,11 @@ from pathlib import Path
 
 from nbval.kernel import RunningKernel
 
+from harness.ends import end
+
 FIGURES = "COMPANION_TEST_FIGURES"
 #: seconds between two looks at the memory: looking at a process with many pages is no small work
 _INTERVAL = 1.0
-_PATIENCE_SECONDS = 120
 _start = RunningKernel.__init__
 
 
@@ -39,9 +40,7 @@ def _write(path: Path, seconds: float, peak_mib: float) -> None:
 
 def _stop(self: RunningKernel) -> None:
     self.ending.close()
-    self.kc.stop_channels()
-    self.km.shutdown_wait_time = _PATIENCE_SECONDS
-    self.km.shutdown_kernel()
+    end(self.km, self.kc)
     del self.km
 
 
