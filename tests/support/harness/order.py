@@ -32,11 +32,15 @@ _LAST = "test_the_exercises_leave_nothing_behind"
 #: seconds of whole modules on two quiet cores, where they are many; one that is not here is taken for short
 _SECONDS: dict[str, float] = {
     "test_grading_round.py": 240,
-    "test_spark_recommendations.py": 300,
+    "test_spark_recommendations.py": 180,
     "test_new.py": 120,
     "test_pysyft_healthcare.py": 90,
     "test_guest.py": 90,
-    "test_docker_services.py": 60,
+    "test_docker_engine.py": 90,
+    "test_pods.py": 70,
+    "test_compose.py": 30,
+    "test_docker_services.py": 25,
+    "test_deploy_containers.py": 25,
     "test_engines.py": 60,
     "test_prometheus.py": 60,
     "test_interface.py": 60,
@@ -44,7 +48,7 @@ _SECONDS: dict[str, float] = {
     "test_processes.py": 60,
     "test_readme.py": 45,
     "test_sklearn_fraud.py": 45,
-    "test_dask_audio.py": 150,
+    "test_dask_audio.py": 170,
     "test_postgres.py": 45,
     "test_harness.py": 40,
     "test_machines.py": 40,
@@ -59,7 +63,7 @@ _SECONDS: dict[str, float] = {
     "test_bench.py": 15,
     "test_runs.py": 15,
     "test_verdicts.py": 12,
-    "test_deploy.py": 10,
+    "test_deploy.py": 45,
     "test_cloudformation.py": 10,
     "test_target_tracking.py": 10,
 }
@@ -97,7 +101,7 @@ def weight(nodeid: str) -> float:
     if chapter and name in _PER_NOTEBOOK:
         _, share, least = _PER_NOTEBOOK[name]
         return max(share * chapters.seconds(chapter), least)
-    return _SECONDS.get(name, _SHORT)
+    return sum(_SECONDS.get(n, _SHORT) for n in (_DOCKER if name in _DOCKER else (name,)))
 
 
 def sort(items: list[pytest.Item]) -> None:
