@@ -41,13 +41,11 @@ def square_beside(entry: tuple[str, int]) -> int:
     def kills() -> int:
         return len(list(folder.glob("killed_*")))
 
-    before, in_vain = kills(), folder / "in_vain"
+    before = kills()
     if number == KILLER:
         (folder / f"killed_{os.getpid()}").touch()
-    elif comes_true(lambda: kills() > before, seconds=0.1 if before else 1 if in_vain.exists() else 5, pause=0.01):
+    elif comes_true(lambda: kills() > before, seconds=0.1 if before else 5, pause=0.01):
         time.sleep(1)
-    elif not before:
-        in_vain.touch()  # nobody kills while others are at work: the next ones need not wait as long
     result = square(number)
     (folder / f"worked_{os.getpid()}").touch()
     return result

@@ -6,18 +6,15 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from processes import until
 
-#: for whatever an engine does at its end, on a busy machine
-_PATIENCE_SECONDS = 120
 
-
-def end(manager: KernelManager, client: BlockingKernelClient, patience: float = _PATIENCE_SECONDS) -> None:
-    """Let an idle kernel come to its end; one that is still there after ``patience`` seconds is killed.
+def end(manager: KernelManager, client: BlockingKernelClient) -> None:
+    """Let an idle kernel come to its end, with the grace of a busy machine; one that is still there then is killed.
 
     A kernel that is asked to shut down sends signals to its process group first. Python's resource tracker, which multiprocessing
     starts, ignores the mild ones: the kernel waits for half a minute, and kills what would have removed shared memory after it.
     """
     client.execute("exit", store_history=False)
-    ended = until(lambda: not manager.is_alive(), patience)
+    ended = until(lambda: not manager.is_alive())
     client.stop_channels()
     if ended:
         manager.cleanup_resources()
