@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import runs_noted
-from harness import choice, order, signals
+from harness import choice, order, signals, waiting
 from harness.report import Report
 
 from companion import book, checkout, engines
@@ -27,6 +27,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     signals.hear_interrupts()
+    waiting.sleep_while_waiting()
     # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False

@@ -6,10 +6,11 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from harness import drills, order, report
+from harness import drills, order, report, waiting
 
 from companion import book, checkout
 
@@ -241,3 +242,15 @@ def test_an_unknown_notebook_is_named():
         cwd=ROOT,
     )
     assert done.returncode == 4 and "no notebook 'nope'; the book has: start_here" in done.stderr + done.stdout
+
+
+def test_threads_that_wait_are_told_to_sleep_in_words_that_the_libraries_know():
+    """In this process by conftest.py, as in every kernel that it starts. A library that no longer knew its word would say nothing."""
+    code = (
+        "import json, sklearn.ensemble, threadpoolctl\n"
+        "print(json.dumps([one['filepath'] for one in threadpoolctl.threadpool_info()]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    libraries = b"".join(Path(path).read_bytes() for path in json.loads(done.stdout))
+    for name in waiting.ASLEEP:
+        assert os.environ[name] and name.encode() in libraries
