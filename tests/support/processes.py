@@ -63,7 +63,7 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def assert_dies_with_its_kernel(code: str, sig: signal.Signals) -> None:
+def assert_dies_with_its_kernel(code: str, sig: signal.Signals, grace: float = GRACE_SECONDS) -> None:
     """Nothing that ``code`` has started survives the signal to its Python; it prints True when all is up, and then waits."""
     mark = new_mark()
     kernel = subprocess.Popen(
@@ -76,7 +76,7 @@ def assert_dies_with_its_kernel(code: str, sig: signal.Signals) -> None:
     assert kernel.stdout.readline() == b"True\n"
     kernel.send_signal(sig)
     kernel.wait(120)
-    assert_gone(mark)
+    assert_gone(mark, grace)
 
 
 def shared_memory() -> set[str]:

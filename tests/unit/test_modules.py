@@ -94,7 +94,7 @@ def test_a_pools_workers_leave_with_its_owner_however_it_went():
     # an owner with a resource tracker of its own, as a kernel is: a child of this process would leave its semaphores to ours,
     # which removes them when the tests are over
     before = shared_memory()
-    assert_dies_with_its_kernel(POOL, signal.SIGKILL)
+    assert_dies_with_its_kernel(POOL, signal.SIGKILL, grace=20)
     assert_no_new_shared_memory(before)
 
 
