@@ -13,8 +13,6 @@ c.ExecutePreprocessor.kernel_name = "python3"
 # seconds a cell; what a whole notebook and its memory may take: companion/grading/execute.py
 c.ExecutePreprocessor.timeout = 300
 c.ExecutePreprocessor.iopub_timeout = 60
-# a kernel that has started a cluster takes it down at its end; after Jupyter's five seconds it would be killed at that
-c.KernelManager.shutdown_wait_time = 60
 
 # a student writes where the book's reader finds a collapsed solution
 # nbgrader's own list in its own order, and one more

@@ -1,23 +1,31 @@
-"""A kernel whose replies are not overlooked: for whoever runs notebooks by nbclient.
+"""A kernel whose replies are not overlooked, and that ends as by ``exit``: for whoever runs notebooks by nbclient.
 
 nbclient answers a kernel's output widgets (ipywidgets' ``interact`` is one) over the socket on which it waits for the reply to the
 cell. ZeroMQ tells of news once: where the reply comes while an answer is being sent, the sending takes the notice, and nbclient
 waits for the reply that is there until the cell's time is up (seen with nbclient 0.11, jupyter_client 8.10, pyzmq 27.3). Here it looks
 again every second.
+
+A kernel that is asked to shut down (the protocol's ``shutdown_request``) sends signals to its process group first. Python's resource
+tracker, which multiprocessing starts, ignores the mild ones: the kernel waits for half a minute, and then kills what would have
+removed semaphores and shared memory after it (seen with ipykernel 7.4, Python 3.12).
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import AsyncKernelManager
-from traitlets import Type
+from traitlets import Float, Type
 
+#: `exit` by a name that no cell has overwritten
+_EXIT = "__import__('IPython').get_ipython().ask_exit()"
 _LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -50,3 +58,25 @@ class Manager(AsyncKernelManager):
     """Starts a kernel and makes its clients: ``NotebookClient(..., kernel_manager_class=Manager)``."""
 
     client_factory = Type(Client, klass=AsyncKernelClient)
+    exit_wait_time = Float(
+        30.0, config=True, help="seconds that an idle kernel has to take down what it started, before Jupyter ends it"
+    )
+
+    def client(self, **kwargs: Any) -> AsyncKernelClient:  # type: ignore[override]
+        """As in ``jupyter_client``; the last one that was made carries the wish for the kernel's end."""
+        self._client: AsyncKernelClient = super().client(**kwargs)
+        return self._client
+
+    async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
+        """Let the kernel come to its end; one that doesn't, or is to end ``now``, is ended as Jupyter ends it."""
+        if not now:
+            await self._exit()
+        await super().shutdown_kernel(now=now, restart=restart)
+
+    async def _exit(self) -> None:
+        client = getattr(self, "_client", None)
+        if client is None or not client.channels_running or self.provisioner is None or not await self.is_alive():
+            return
+        client.execute(_EXIT, store_history=False)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.provisioner.wait(), self.exit_wait_time)

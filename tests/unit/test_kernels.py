@@ -1,11 +1,14 @@
-"""A kernel's reply of which the client was never told."""
+"""A kernel's reply of which the client was never told, and a kernel's end."""
 
 import asyncio
+from pathlib import Path
 from queue import Empty
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError
+from processes import GRACE_SECONDS, assert_gone, assert_no_new_shared_memory, new_mark, shared_memory
 
 from companion.processes.kernels import Channel, Manager
 
@@ -63,3 +66,48 @@ def test_nbclient_waits_by_it():
     seen = []
     client.execute()
     assert seen == [Channel]
+
+
+POOL = """
+import atexit, multiprocessing, pathlib
+exit = quit = None
+queue = multiprocessing.get_context("spawn").Queue()
+atexit.register(pathlib.Path("ended").touch)
+"""
+
+
+def run(folder: Path, *cells: str, **about) -> None:
+    """Run a notebook of these cells in a folder."""
+    NotebookClient(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]),
+        kernel_name="python3",
+        kernel_manager_class=Manager,
+        resources={"metadata": {"path": str(folder)}},
+        **about,
+    ).execute()
+
+
+def test_it_ends_as_by_exit_and_its_resource_tracker_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(Manager.exit_wait_time, "default_value", GRACE_SECONDS)
+    before, mark = shared_memory(), new_mark()
+    for name, value in mark.items():
+        monkeypatch.setenv(name, value)
+    run(tmp_path, POOL)
+    assert (tmp_path / "ended").exists(), "it was killed"
+    assert_gone(mark)
+    assert_no_new_shared_memory(before)
+
+
+def test_one_that_does_not_end_is_ended(tmp_path, monkeypatch):
+    """Its last cell waits on for what nobody brings, and is deaf to an interrupt and to SIGTERM."""
+    deaf = (
+        "import signal, threading\nfor s in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(s, signal.SIG_IGN)\n"
+        "threading.Event().wait()"
+    )
+    mark = new_mark()
+    for name, value in mark.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Manager.exit_wait_time, "default_value", 0.5)
+    with pytest.raises(CellTimeoutError):
+        run(tmp_path, deaf, timeout=2)
+    assert_gone(mark)
