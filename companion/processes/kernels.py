@@ -24,8 +24,8 @@ from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Float, Type
 
-#: `exit` by a name that no cell has overwritten
-_EXIT = "__import__('IPython').get_ipython().ask_exit()"
+#: ``exit``, by a name that no cell has overwritten
+EXIT = "__import__('IPython').get_ipython().ask_exit()"
 _LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -61,10 +61,11 @@ class Manager(AsyncKernelManager):
     exit_wait_time = Float(
         30.0, config=True, help="seconds that an idle kernel has to take down what it started, before Jupyter ends it"
     )
+    _client: AsyncKernelClient | None = None
 
     def client(self, **kwargs: Any) -> AsyncKernelClient:  # type: ignore[override]
         """As in ``jupyter_client``; the last one that was made carries the wish for the kernel's end."""
-        self._client: AsyncKernelClient = super().client(**kwargs)
+        self._client = super().client(**kwargs)
         return self._client
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
@@ -74,9 +75,10 @@ class Manager(AsyncKernelManager):
         await super().shutdown_kernel(now=now, restart=restart)
 
     async def _exit(self) -> None:
-        client = getattr(self, "_client", None)
-        if client is None or not client.channels_running or self.provisioner is None or not await self.is_alive():
+        if self._client is None or not self._client.channels_running:
             return
-        client.execute(_EXIT, store_history=False)
+        if self.provisioner is None or not await self.is_alive():
+            return
+        self._client.execute(EXIT, store_history=False)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.provisioner.wait(), self.exit_wait_time)

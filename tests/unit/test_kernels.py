@@ -55,17 +55,36 @@ def test_it_gives_up_when_time_is_up(channel):
             asyncio.run(looks.get_msg(timeout=timeout))
 
 
-def test_nbclient_waits_by_it():
-    cells = ["import ipywidgets\nout = ipywidgets.Output()", "with out:\n    print(1)\n    out.clear_output()"]
-    client = NotebookClient(
+def client_of(folder: Path, *cells: str, **about) -> NotebookClient:
+    """What runs a notebook of these cells in a folder."""
+    return NotebookClient(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]),
         kernel_name="python3",
         kernel_manager_class=Manager,
+        resources={"metadata": {"path": str(folder)}},
+        **about,
+    )
+
+
+def test_nbclient_waits_by_it(tmp_path):
+    client = client_of(
+        tmp_path,
+        "import ipywidgets\nout = ipywidgets.Output()",
+        "with out:\n    print(1)\n    out.clear_output()",
         on_notebook_start=lambda notebook: seen.append(type(client.kc.shell_channel)),
     )
     seen = []
     client.execute()
     assert seen == [Channel]
+
+
+@pytest.fixture
+def mark(monkeypatch) -> dict[str, str]:
+    """A mark that the kernels of this test carry, and what they start."""
+    mark = new_mark()
+    for name, value in mark.items():
+        monkeypatch.setenv(name, value)
+    return mark
 
 
 POOL = """
@@ -74,40 +93,26 @@ exit = quit = None
 queue = multiprocessing.get_context("spawn").Queue()
 atexit.register(pathlib.Path("ended").touch)
 """
+DEAF = """
+import signal, threading
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+threading.Event().wait()
+"""
 
 
-def run(folder: Path, *cells: str, **about) -> None:
-    """Run a notebook of these cells in a folder."""
-    NotebookClient(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]),
-        kernel_name="python3",
-        kernel_manager_class=Manager,
-        resources={"metadata": {"path": str(folder)}},
-        **about,
-    ).execute()
-
-
-def test_it_ends_as_by_exit_and_its_resource_tracker_after_it(tmp_path, monkeypatch):
+def test_it_ends_as_by_exit_and_its_resource_tracker_after_it(tmp_path, monkeypatch, mark):
     monkeypatch.setattr(Manager.exit_wait_time, "default_value", GRACE_SECONDS)
-    before, mark = shared_memory(), new_mark()
-    for name, value in mark.items():
-        monkeypatch.setenv(name, value)
-    run(tmp_path, POOL)
+    before = shared_memory()
+    client_of(tmp_path, POOL).execute()
     assert (tmp_path / "ended").exists(), "it was killed"
     assert_gone(mark)
     assert_no_new_shared_memory(before)
 
 
-def test_one_that_does_not_end_is_ended(tmp_path, monkeypatch):
+def test_one_that_does_not_end_is_ended(tmp_path, monkeypatch, mark):
     """Its last cell waits on for what nobody brings, and is deaf to an interrupt and to SIGTERM."""
-    deaf = (
-        "import signal, threading\nfor s in (signal.SIGINT, signal.SIGTERM):\n    signal.signal(s, signal.SIG_IGN)\n"
-        "threading.Event().wait()"
-    )
-    mark = new_mark()
-    for name, value in mark.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(Manager.exit_wait_time, "default_value", 0.5)
     with pytest.raises(CellTimeoutError):
-        run(tmp_path, deaf, timeout=2)
+        client_of(tmp_path, DEAF, timeout=2).execute()
     assert_gone(mark)

@@ -6,14 +6,15 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from processes import until
 
+from companion.processes.kernels import EXIT
+
 
 def end(manager: KernelManager, client: BlockingKernelClient) -> None:
     """Let an idle kernel come to its end, with the grace of a busy machine; one that is still there then is killed.
 
-    A kernel that is asked to shut down sends signals to its process group first. Python's resource tracker, which multiprocessing
-    starts, ignores the mild ones: the kernel waits for half a minute, and kills what would have removed shared memory after it.
+    Why it is not asked to shut down: :mod:`companion.processes.kernels`, which does the same for whoever runs notebooks by nbclient.
     """
-    client.execute("exit", store_history=False)
+    client.execute(EXIT, store_history=False)
     ended = until(lambda: not manager.is_alive())
     client.stop_channels()
     if ended:
