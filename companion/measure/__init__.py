@@ -1,4 +1,4 @@
-"""How well it ran: ``timing``, ``scaling`` (speed-up and its laws) and ``memory``, whose names stand here too, and ``load``."""
+"""How well it ran: ``timing``, ``scaling`` (speed-up and its laws) and ``memory``, whose names stand here too, ``load`` and ``drift``."""
 
 from companion.measure.memory import Peak, peak_memory
 from companion.measure.scaling import PLAIN, Law, fit_amdahl, fit_usl, outlook, speedup_table, worker_counts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -49,6 +49,18 @@ class LoadResult:
         return float(np.percentile(self.latency, share))
 
 
+def poisson(rate: float, seconds: float, *, seed: int = 0) -> np.ndarray:
+    """Moments at which independent requests are due, seconds since the beginning; a profile is several of them, one behind the other.
+
+    Raises:
+        SettingError: a rate or a duration that is not positive.
+    """
+    _check(rate=rate, seconds=seconds)
+    gaps = np.random.default_rng(seed).exponential(1 / rate, int(2 * rate * seconds) + 20)
+    due = np.cumsum(gaps)
+    return due[due < seconds]
+
+
 def open_loop(
     ask: Callable[[], object], rate: float, seconds: float, *, threads: int = 64, warm_up: int = 8, seed: int = 0
 ) -> LoadResult:
@@ -63,25 +75,48 @@ def open_loop(
     Raises:
         SettingError: a rate, a duration or a number of threads that is not positive.
     """
-    _check(rate=rate, seconds=seconds, threads=threads)
-    rng = np.random.default_rng(seed)
-    gaps = rng.exponential(1 / rate, int(2 * rate * seconds) + 20)
-    due = np.cumsum(gaps)
-    due = due[due < seconds]
+    due = poisson(rate, seconds, seed=seed)
+    _check(threads=threads)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda _: _answer(ask), range(warm_up)))
-        begin = time.perf_counter()
+        return _open(pool, due, [ask] * len(due))
 
-        def send(at: float) -> tuple[float, object]:
-            answer = _answer(ask)
-            return time.perf_counter() - begin - at, answer
 
-        futures = []
-        for at in due:
-            if (pause := begin + at - time.perf_counter()) > 0:
-                time.sleep(pause)
-            futures.append(pool.submit(send, float(at)))
-        outcomes = [future.result() for future in futures]
+def open_loop_over(
+    items: Sequence[Any], ask: Callable[[Any], object], due: np.ndarray, *, threads: int = 64
+) -> LoadResult:
+    """An open loop over given requests: ``ask(item)`` is sent when it is due, whatever happened to those before.
+
+    Args:
+        items: as many as there are moments.
+        ask, threads: as of :func:`open_loop`.
+        due: seconds since the beginning, ascending, such as :func:`poisson` gives; shape (requests,).
+
+    Raises:
+        SettingError: no items, another number of moments, moments that go back, or a number of threads that is not positive.
+    """
+    _check(items=len(items), threads=threads)
+    if len(items) != len(due):
+        raise SettingError(f"there are {len(items)} items and {len(due)} moments at which they are due")
+    if not (due[0] >= 0 and (np.diff(due) >= 0).all()):
+        raise SettingError("the moments at which requests are due must ascend from 0")
+    with ThreadPoolExecutor(threads) as pool:
+        return _open(pool, np.asarray(due, float), [partial(ask, item) for item in items])
+
+
+def _open(pool: ThreadPoolExecutor, due: np.ndarray, asks: list[Callable[[], object]]) -> LoadResult:
+    begin = time.perf_counter()
+
+    def send(at: float, ask: Callable[[], object]) -> tuple[float, object]:
+        answer = _answer(ask)
+        return time.perf_counter() - begin - at, answer
+
+    futures = []
+    for at, ask in zip(due.tolist(), asks, strict=True):
+        if (pause := begin + at - time.perf_counter()) > 0:
+            time.sleep(pause)
+        futures.append(pool.submit(send, at, ask))
+    outcomes = [future.result() for future in futures]
     return LoadResult(due, np.array([latency for latency, _ in outcomes]), [answer for _, answer in outcomes])
 
 

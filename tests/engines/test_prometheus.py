@@ -545,12 +545,6 @@ def test_the_days_are_the_same_for_the_same_seed_and_hold_what_was_planted(days)
         incident.record(reference, np.array([60.0]), events=(incident.Event("late", 23, 25),))
 
 
-def test_the_index_is_zero_for_equal_shares_and_finite_for_empty_bins():
-    equal = np.full(4, 0.25)
-    assert incident.psi(equal, np.full(4, 100)) == pytest.approx(0)
-    assert 0 < incident.psi(equal, np.array([0, 0, 0, 400])) < 20
-
-
 def test_stretches_are_half_long_half_short():
     ratio, long, cure = incident.stretches(1, 40)
     failing = (ratio > incident.USUAL_ERRORS).sum(axis=1)

@@ -87,3 +87,46 @@ def test_a_request_fails_by_an_exception_or_by_false(answer, failed):
 def test_an_open_loop_keeps_its_answers_in_the_order_in_which_they_were_due():
     run = load.open_loop(lambda: 1, 100, 0.1, threads=4, warm_up=1, seed=3)
     assert run.answers == [1] * len(run.due) and run.failed == 0 and (np.diff(run.due) >= 0).all()
+
+
+def test_an_open_loop_over_items_asks_for_each_when_it_is_due():
+    began = time.perf_counter()
+    sent = {}
+
+    def ask(item: str) -> str:
+        sent[item] = time.perf_counter() - began
+        return item.upper()
+
+    run = load.open_loop_over(["a", "b", "c"], ask, np.array([0.0, 0.05, 0.05]), threads=2)
+    assert run.answers == ["A", "B", "C"] and run.due.tolist() == [0.0, 0.05, 0.05]
+    assert min(sent["b"], sent["c"]) >= 0.05 and (run.latency >= 0).all()
+
+
+def test_an_open_loop_over_items_waits_for_nobody():
+    """The first is answered only when the last has been sent."""
+    last = threading.Event()
+    run = load.open_loop_over([1, 2, 3], lambda i: last.set() if i == 3 else last.wait(60), np.array([0, 0.01, 0.02]))
+    assert run.answers == [True, True, None] and run.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("due", "items", "message"),
+    [
+        ([], [], "items must be above 0"),
+        ([0.0], [1, 2], "2 items and 1 moments"),
+        ([0.1, 0.0], [1, 2], "must ascend"),
+        ([-0.1, 0.0], [1, 2], "must ascend"),
+        ([np.nan, 0.0], [1, 2], "must ascend"),
+    ],
+)
+def test_moments_that_are_none_are_refused(due, items, message):
+    with pytest.raises(SettingError, match=message):
+        load.open_loop_over(items, print, np.array(due))
+
+
+def test_poisson_arrivals_are_as_many_as_they_should_be_and_spread_evenly():
+    due = load.poisson(50, 200, seed=1)
+    assert abs(len(due) - 10_000) < 4 * 100 and (np.diff(due) > 0).all() and due[0] >= 0 and due[-1] < 200
+    assert abs(np.diff(due).std() * 50 - 1) < 0.05, "gaps of independent arrivals spread as much as they last"
+    with pytest.raises(SettingError, match="rate must be above 0"):
+        load.poisson(0, 1)

@@ -16,6 +16,7 @@ import numpy as np
 
 from companion.errors import SettingError
 from companion.labs.monitoring.promql import Series
+from companion.measure.drift import psi, shares_of
 
 JOB, INSTANCE = "failures", "failures:8000"
 STEP_SECONDS = 60
@@ -179,21 +180,6 @@ def _models(times, hour, events) -> list[Series]:
         _series("inference_model_info", times[version == name], np.ones((version == name).sum()), version=name)
         for name in dict.fromkeys(version)
     ]
-
-
-def shares_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Share of the values in each bin; shape (len(edges) + 1,)."""
-    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
-    return counts / counts.sum()
-
-
-def psi(expected: np.ndarray, counts: np.ndarray) -> float:
-    """Population stability index of counts against expected shares: the sum of ``(a - e) ln(a / e)``.
-
-    Half an observation is added to every bin, so that an empty one has a logarithm.
-    """
-    actual = (counts + 0.5) / (counts + 0.5).sum()
-    return float(((actual - expected) * np.log(actual / expected)).sum())
 
 
 def openmetrics(record: Record) -> str:
