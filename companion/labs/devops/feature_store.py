@@ -19,10 +19,12 @@ import numpy as np
 
 from companion import draw
 from companion.datasets.orders import DAY, HOUR
+from companion.measure.drift import psi, shares_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from psycopg import Connection
 
 COLUMNS = ["restaurant", "event_time", "known_time", "value"]
 _TIME = itemgetter(0)
@@ -94,6 +96,14 @@ def differ(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return ~((first == second) | (np.isnan(first) & np.isnan(second)))
 
 
+def during(requests: pd.DataFrame, spans: pd.DataFrame) -> np.ndarray:
+    """Which requests fall into their restaurant's spans (``restaurant``, ``begin``, ``end`` in seconds; the end is no part)."""
+    inside = np.zeros(len(requests), bool)
+    for restaurant, begin, end in spans[["restaurant", "begin", "end"]].itertuples(index=False, name=None):
+        inside |= ((requests["restaurant"] == restaurant) & requests["asked"].between(begin, end, "left")).to_numpy()
+    return inside
+
+
 def digest(table: np.ndarray) -> str:
     """The first twelve digits of the SHA-256 of a table of numbers, the same for every NaN."""
     plain = np.where(np.isnan(table), np.nan, table).astype("<f8")
@@ -125,6 +135,63 @@ def simple_errors(requests: pd.DataFrame) -> dict[str, tuple[float, float]]:
     guesses = {"restaurant's mean so far": so_far, "mean of the hour": by_hour}
     errors = {name: float((guess - requests["minutes"])[late].abs().mean()) for name, guess in guesses.items()}
     return {name: (error, error) for name, error in errors.items()}
+
+
+def rows_by_restaurant(
+    history: Mapping[str, pd.DataFrame],
+) -> dict[tuple[str, Any], list[tuple[int, int, float]]]:
+    """Plain rows ``(event_time, known_time, value)`` by feature and restaurant."""
+    return {
+        (name, restaurant): list(some[COLUMNS[1:]].itertuples(index=False, name=None))
+        for name, table in history.items()
+        for restaurant, some in table.groupby("restaurant")
+    }
+
+
+def copy_into(database: Connection, history: Mapping[str, pd.DataFrame], requests: pd.DataFrame) -> None:
+    """Make the tables ``history`` and ``asked`` in the connection's schema, and fill them."""
+    database.execute(
+        "CREATE TABLE history (feature text, restaurant int, event_time bigint, known_time bigint, value float8)"
+    )
+    database.execute("CREATE TABLE asked (id int PRIMARY KEY, restaurant int, asked bigint)")
+    with database.cursor().copy("COPY history FROM STDIN") as copy:
+        for name, table in history.items():
+            for row in table[COLUMNS].itertuples(index=False, name=None):
+                copy.write_row((name, *row))
+    with database.cursor().copy("COPY asked FROM STDIN") as copy:
+        for question in requests[["restaurant", "asked"]].itertuples(name=None):
+            copy.write_row(question)
+
+
+# chance
+
+
+def interval(differences: np.ndarray) -> str:
+    """The mean of paired differences, in minutes, with its 95 % interval (Student's t)."""
+    from scipy import stats
+
+    low, high = stats.t.interval(0.95, len(differences) - 1, differences.mean(), stats.sem(differences))
+    return f"{differences.mean():.1f} minutes (95 % interval {low:.1f} to {high:.1f})"
+
+
+def indices(
+    windows: int, reference: tuple[int, np.ndarray], window: tuple[int, np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """Population stability indices of drawn windows, each against a drawn reference of its own; shape (windows,).
+
+    Args:
+        reference, window: number of independent values, and the shares of the bins that they are drawn from.
+    """
+    size, shares = reference
+    expected = (rng.multinomial(size, shares, windows) + 0.5) / (size + len(shares) / 2)
+    return np.array([psi(e, w) for e, w in zip(expected, rng.multinomial(*window, windows), strict=True)])
+
+
+def alarms(reference: np.ndarray, values: np.ndarray, edges: np.ndarray, window: int, limit: float) -> float:
+    """Share of the whole windows of neighbouring values whose index is above the limit."""
+    expected = (shares_of(reference, edges) * len(reference) + 0.5) / (len(reference) + (len(edges) + 1) / 2)
+    whole = values[: len(values) // window * window].reshape(-1, window)
+    return float(np.mean([psi(expected, window * shares_of(some, edges)) > limit for some in whole]))
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
@@ -164,7 +231,8 @@ def two_clocks(axes: Axes, history: pd.DataFrame, asked: int, answers: Mapping[s
     first, last = by_event.first(), by_event.last()
     day = asked // DAY * DAY
     prompt = first[first["known_time"] - first.index < 60]
-    axes.plot((last.index - day) / HOUR, last["value"], color=draw.BLUE, label="as corrected later")
+    hours = (last.index - day) / HOUR
+    axes.plot(hours, last["value"], color=draw.BLUE, drawstyle="steps-post", label="as corrected later")
     axes.plot((prompt.index - day) / HOUR, prompt["value"], ".", color=draw.ORANGE, label="as known within a minute")
     axes.axvline((asked - day) / HOUR, color=draw.BLACK, linestyle=":", linewidth=1)
     marks = zip(answers.items(), ("v", "s", "o"), (draw.PINK, draw.BLUE, draw.RED), strict=True)
@@ -192,3 +260,15 @@ def promised_and_delivered(axes: Axes, errors: Mapping[str, np.ndarray], baselin
     axes.set_xticks(range(len(errors)), list(errors))
     axes.set(ylabel="mean absolute error, minutes", ylim=(0, None))
     axes.legend(loc="lower left", fontsize=8)
+
+
+def false_alarms(axes: Axes, sizes: Sequence[int], rates: Mapping[str, np.ndarray], asked: float) -> None:
+    """Share of quiet windows with an alarm by the window's size, a line for each threshold, and the rate that was asked for."""
+    for (name, shares), mark, colour in zip(rates.items(), "os^", (draw.BLUE, draw.ORANGE, draw.RED), strict=True):
+        axes.plot(sizes, np.maximum(shares, 1e-4), mark + "-", color=colour, label=f"line at {name}")
+    axes.axhline(asked, color=draw.BLACK, linestyle="--", linewidth=1, label="asked for")
+    axes.set(xscale="log", yscale="log", ylim=(5e-5, 1))
+    axes.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="values in a window", ylabel="share of quiet windows\nwith an alarm (none: 0.0001)")
+    axes.legend(fontsize=8)

@@ -18,7 +18,7 @@ def keep(client, key, event_time, value):
         redis.call("HSET", KEYS[1], "value", ARGV[2], "at", ARGV[1])
         return 1
     ''')
-    return bool(script(keys=[key], args=[event_time, repr(value)]))
+    return bool(script(keys=[key], args=[event_time, repr(float(value))]))
 """
 
 _CHOOSE = """
@@ -88,7 +88,7 @@ def keep(client, key, event_time, value):
                 if at is not None and int(at) > event_time:
                     return False
                 pipe.multi()
-                pipe.hset(key, mapping={"at": event_time, "value": value})
+                pipe.hset(key, mapping={"at": event_time, "value": float(value)})
                 pipe.execute()
                 return True
             except redis.WatchError:
@@ -185,7 +185,7 @@ def as_of(requests, history, ttl):
     found = pd.merge_asof(requests.sort_values("asked"), taken, left_on="asked", right_on="known_time", by="restaurant")
     return found["value"].where(found["asked"] - found["event_time"] <= ttl).to_numpy()
 """,
-            "order of the requests|at 5 nothing is known",
+            "order of the requests",
         ),
         (
             "all restaurants are one",
@@ -234,8 +234,13 @@ def keep(client, key, event_time, value):
         ),
         (
             "the value is rounded",
-            _changed(_KEEP, "repr(value)", "round(value, 6)"),
+            _changed(_KEEP, "repr(float(value))", "round(float(value), 6)"),
             "Every bit",
+        ),
+        (
+            "NumPy's own spelling",
+            _changed(_KEEP, "repr(float(value))", "repr(value)"),
+            "when it is NumPy's",
         ),
         (
             "says nothing of what it did",
