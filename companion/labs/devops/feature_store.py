@@ -111,9 +111,9 @@ def digest(table: np.ndarray) -> str:
 
 
 def inputs(requests: pd.DataFrame, vectors: np.ndarray) -> np.ndarray:
-    """What a model sees: distance (km), hour of the day, and the features; shape (requests, 2 + features)."""
-    hour = (requests["asked"] % DAY / HOUR).to_numpy()
-    return np.column_stack([requests["distance_km"].to_numpy(), hour, vectors])
+    """What a model sees: the restaurant's number, distance (km), hour of the day, the features; shape (requests, 3 + features)."""
+    own = (requests["restaurant"], requests["distance_km"], requests["asked"] % DAY / HOUR)
+    return np.column_stack([*own, vectors])
 
 
 def simple_errors(requests: pd.DataFrame) -> dict[str, tuple[float, float]]:
