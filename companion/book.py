@@ -245,6 +245,15 @@ BOOK = (
         "Jenkins",
     ),
     Chapter(
+        "11-devops",
+        "case_uber_michelangelo",
+        "Uber Michelangelo: a feature store that tells the truth about time",
+        "Build a feature store whose training data promise exactly what is delivered, and see why the usual join does not.",
+        "Redis, PostgreSQL",
+        engines=("redis", "postgres"),
+        prerequisites=("redis_caching", "docker_model"),
+    ),
+    Chapter(
         "12-privacy-and-strategy",
         "encryption_access_control",
         "Records that a thief can't read",

@@ -22,7 +22,7 @@ MODEL, MANIFEST = "model.skops", "manifest.json"
 #: whose versions decide what the numbers in the file mean
 PACKAGES = ("numpy", "scikit-learn", "scipy", "skops")
 #: beyond what skops trusts by itself; a tree is arrays of numbers
-TRUSTED = {"sklearn.tree._tree.Tree"}
+TRUSTED = {"sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
 _KEYS: dict[str, type] = {
     "service": str,
     "model_version": str,

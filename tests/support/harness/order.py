@@ -60,6 +60,7 @@ _SECONDS: dict[str, float] = {
     "test_multiprocessing_images.py": 25,
     "test_runner.py": 20,
     "test_multiprocessing_text.py": 15,
+    "test_case_uber_michelangelo.py": 15,
     "test_bench.py": 15,
     "test_runs.py": 15,
     "test_verdicts.py": 12,
