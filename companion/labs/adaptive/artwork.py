@@ -1,0 +1,145 @@
+"""A title with several pictures and members whose taste is planted: what a policy is worth is a finite sum, and logs are drawn from it.
+
+A *kind* of member is one of sixteen combinations of four tastes, a *policy* an array of shape (kinds, pictures) whose rows add up to
+one: the probability of each picture for each kind. Nothing here estimates anything; that is the notebook's business.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from companion.errors import SettingError
+
+TASTES = ("comedy", "romance", "thriller", "documentary")
+#: (16, 5): a one, and whether a member of this kind watches each of the four
+FEATURES = np.array([[1, *(kind >> bit & 1 for bit in range(4))] for kind in range(16)])
+KINDS = len(FEATURES)
+
+
+@dataclass(frozen=True)
+class Title:
+    """``shares`` (kinds,): how common each kind of member is; ``click`` (kinds, pictures): the planted probability of a click."""
+
+    shares: np.ndarray
+    click: np.ndarray
+
+    @property
+    def pictures(self) -> int:
+        return self.click.shape[1]
+
+    def value(self, policy: np.ndarray) -> float:
+        """The exact clicks a member of a policy, an array (kinds, pictures)."""
+        return float(self.shares @ (policy * self.click).sum(axis=1))
+
+
+class Log(NamedTuple):
+    """What was logged, each array of shape (..., members): kind of member, picture shown, click, probability of *that* picture."""
+
+    kind: np.ndarray
+    picture: np.ndarray
+    click: np.ndarray
+    propensity: np.ndarray
+
+
+def title(seed: int, pictures: int = 10) -> Title:
+    """A title from a seed, the same in every bit everywhere: probabilities are rounded to 0.0001, shares to 0.001.
+
+    How often somebody clicks depends on the picture, on the tastes, and on how well picture and tastes fit: a logistic function,
+    kept between 1 and 15 %.
+
+    Raises:
+        SettingError: fewer than two pictures.
+    """
+    if pictures < 2:
+        raise SettingError(f"a choice needs at least two pictures, got {pictures}")
+    rng = np.random.default_rng(seed)
+    shares = (rng.multinomial(1000 - KINDS, rng.dirichlet(np.full(KINDS, 3.0))) + 1) / 1000
+    appeal, activity = rng.normal(0, 0.25, pictures), rng.normal(0, 0.3, 4)
+    fit = rng.normal(0, 0.8, (4, pictures))
+    tastes = FEATURES[:, 1:] - 0.5
+    logit = -3.1 + appeal + (tastes @ activity)[:, None] + tastes @ fit
+    return Title(shares, np.clip(1 / (1 + np.exp(-logit)), 0.01, 0.15).round(4))
+
+
+def always(chosen: np.ndarray, pictures: int) -> np.ndarray:
+    """The policy that shows each kind the one picture ``chosen[kind]``."""
+    return np.eye(pictures)[np.broadcast_to(chosen, KINDS)]
+
+
+def explore(policy: np.ndarray, epsilon: float) -> np.ndarray:
+    """The policy that follows another one, but with probability ``epsilon`` takes any picture, each as likely.
+
+    Raises:
+        SettingError: no probability.
+    """
+    if not 0 <= epsilon <= 1:
+        raise SettingError(f"epsilon is a probability, got {epsilon}")
+    return (1 - epsilon) * policy + epsilon / policy.shape[1]
+
+
+def draw_log(title: Title, policy: np.ndarray, members: int, *, logs: int | None = None, seed: int = 0) -> Log:
+    """Members who come, are shown a picture by ``policy``, and click or don't; arrays of shape (logs, members), or (members,).
+
+    Raises:
+        SettingError: the policy has another shape than the title, or a row that does not add up to one.
+    """
+    if policy.shape != title.click.shape or not np.allclose(policy.sum(axis=1), 1) or (policy < 0).any():
+        raise SettingError(
+            f"a policy has shape {title.click.shape} and rows of probabilities that add up to 1, got {policy.shape}"
+        )
+    rng = np.random.default_rng(seed)
+    shape = members if logs is None else (logs, members)
+    joint = np.cumsum((title.shares[:, None] * policy).ravel())
+    # kind and picture in one draw; a cell of probability 0 has no width and is never hit
+    cell = np.searchsorted(joint, rng.random(shape) * joint[-1], side="right")
+    click = rng.random(shape) < title.click.ravel()[cell]
+    kind, picture = np.divmod(cell, title.pictures)
+    return Log(kind.astype(np.uint8), picture.astype(np.uint8), click, policy.ravel()[cell])
+
+
+def counts(log: Log, pictures: int) -> tuple[np.ndarray, np.ndarray]:
+    """How often each picture was shown to each kind, and clicked; two arrays (kinds, pictures)."""
+    cell = log.kind.astype(int) * pictures + log.picture
+    shown, clicks = (np.bincount(cell, weights, KINDS * pictures) for weights in (None, log.click))
+    return shown.reshape(KINDS, pictures).astype(float), clicks.reshape(KINDS, pictures)
+
+
+class RiverDice:
+    """Draws for one run as ``river.bandit.ThompsonSampling(seed=seed)`` makes them: a generator of its own for each picture."""
+
+    def __init__(self, seed: int, pictures: int):
+        first = random.Random(seed)  # noqa: S311  (river's own kind of dice)
+        self._dice = [random.Random(first.randint(0, 2**32)) for _ in range(pictures)]  # noqa: S311
+
+    def beta(self, yes: np.ndarray, no: np.ndarray) -> np.ndarray:
+        """A Beta draw for each picture; all arrays have shape (1, pictures)."""
+        return np.array([[die.betavariate(*ab) for die, *ab in zip(self._dice, yes[0], no[0], strict=True)]])
+
+
+def river_stream(theirs: Any, ours: Any, title: Title, members: int, seed: int) -> int:
+    """How many decisions of a river policy are also ours, on one stream from which both learn the same clicks.
+
+    Args:
+        theirs: a policy of ``river.bandit``, with or without context.
+        ours: one run with ``choose``, ``learn``, and ``bound`` (1, kinds, pictures) where it has one; within 1e-9 of the largest
+            bound a picture is tied, and river, which breaks ties by lot, may take any of the tied.
+    """
+    rng, pictures = np.random.default_rng(seed), list(range(title.pictures))
+    from river.bandit.base import ContextualPolicy
+
+    contextual, same = isinstance(theirs, ContextualPolicy), 0
+    for kind in rng.choice(KINDS, members, p=title.shares):
+        context = ({"one": 1, **dict(zip(TASTES, map(int, FEATURES[kind, 1:]), strict=True))},) if contextual else ()
+        picture = theirs.pull(pictures, *context)
+        if hasattr(ours, "bound"):
+            same += ours.bound[0, kind, picture] > ours.bound[0, kind].max() - 1e-9
+        else:
+            same += picture == ours.choose(np.array([kind]))[0]
+        click = rng.random() < title.click[kind, picture]
+        theirs.update(picture, *context, int(click))
+        ours.learn(np.array([0]), np.array([kind]), np.array([picture]), np.array([click]))
+    return int(same)
