@@ -6,9 +6,8 @@ one: the probability of each picture for each kind. Nothing here estimates anyth
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -70,6 +69,11 @@ def always(chosen: np.ndarray, pictures: int) -> np.ndarray:
     return np.eye(pictures)[np.broadcast_to(chosen, KINDS)]
 
 
+def only_for(someone: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """The policy that changes from ``old`` to ``new`` for the kinds in a mask (kinds,) only."""
+    return np.where(someone[:, None], new, old)
+
+
 def explore(policy: np.ndarray, epsilon: float) -> np.ndarray:
     """The policy that follows another one, but with probability ``epsilon`` takes any picture, each as likely.
 
@@ -106,40 +110,3 @@ def counts(log: Log, pictures: int) -> tuple[np.ndarray, np.ndarray]:
     cell = log.kind.astype(int) * pictures + log.picture
     shown, clicks = (np.bincount(cell, weights, KINDS * pictures) for weights in (None, log.click))
     return shown.reshape(KINDS, pictures).astype(float), clicks.reshape(KINDS, pictures)
-
-
-class RiverDice:
-    """Draws for one run as ``river.bandit.ThompsonSampling(seed=seed)`` makes them: a generator of its own for each picture."""
-
-    def __init__(self, seed: int, pictures: int):
-        first = random.Random(seed)  # noqa: S311  (river's own kind of dice)
-        self._dice = [random.Random(first.randint(0, 2**32)) for _ in range(pictures)]  # noqa: S311
-
-    def beta(self, yes: np.ndarray, no: np.ndarray) -> np.ndarray:
-        """A Beta draw for each picture; all arrays have shape (1, pictures)."""
-        return np.array([[die.betavariate(*ab) for die, *ab in zip(self._dice, yes[0], no[0], strict=True)]])
-
-
-def river_stream(theirs: Any, ours: Any, title: Title, members: int, seed: int) -> int:
-    """How many decisions of a river policy are also ours, on one stream from which both learn the same clicks.
-
-    Args:
-        theirs: a policy of ``river.bandit``, with or without context.
-        ours: one run with ``choose``, ``learn``, and ``bound`` (1, kinds, pictures) where it has one; within 1e-9 of the largest
-            bound a picture is tied, and river, which breaks ties by lot, may take any of the tied.
-    """
-    rng, pictures = np.random.default_rng(seed), list(range(title.pictures))
-    from river.bandit.base import ContextualPolicy
-
-    contextual, same = isinstance(theirs, ContextualPolicy), 0
-    for kind in rng.choice(KINDS, members, p=title.shares):
-        context = ({"one": 1, **dict(zip(TASTES, map(int, FEATURES[kind, 1:]), strict=True))},) if contextual else ()
-        picture = theirs.pull(pictures, *context)
-        if hasattr(ours, "bound"):
-            same += ours.bound[0, kind, picture] > ours.bound[0, kind].max() - 1e-9
-        else:
-            same += picture == ours.choose(np.array([kind]))[0]
-        click = rng.random() < title.click[kind, picture]
-        theirs.update(picture, *context, int(click))
-        ours.learn(np.array([0]), np.array([kind]), np.array([picture]), np.array([click]))
-    return int(same)
