@@ -321,3 +321,11 @@ def least_exploration(shares, click, favourite, first, second, members):
         ),
     ],
 }
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "case_netflix-4": {
+        "- for hundredths in range(1, 101): / + for hundredths in range(0, 101):": "without exploration a picture that is not the favourite has an infinite variance, which is never enough",
+        "- if gap >= (1.96 + 1.645) * np.sqrt(variance / members) and gap > 0: / + if gap > (1.96 + 1.645) * np.sqrt(variance / members) and gap > 0:": "two computed floats that are equal to the last bit: no title has them",
+    }
+}
