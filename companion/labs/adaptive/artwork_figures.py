@@ -85,7 +85,7 @@ def ages(rounds: np.ndarray, curves: Mapping[str, np.ndarray], title: str) -> Fi
     return fig
 
 
-def learners(regret: Mapping[str, np.ndarray], taken: Mapping[str, np.ndarray], title: str) -> Figure:
+def learners(regret: Mapping[str, np.ndarray], taken: Mapping[str, np.ndarray], title: str, right_title: str) -> Figure:
     """Left: clicks per 100 members of each learner, a dot a title. Right: cumulative regret, shape (members, titles), log-log."""
     fig, (left, right) = draw.figure(9.5, 4, columns=2)
     colours = dict(zip(regret, (draw.PINK, draw.SKY, draw.BLUE, draw.GREEN), strict=True))
@@ -103,6 +103,7 @@ def learners(regret: Mapping[str, np.ndarray], taken: Mapping[str, np.ndarray], 
         right.loglog(at + 1, values[at].mean(axis=1), color=colours[name], label=name)
         right.fill_between(at + 1, low, high, color=colours[name], alpha=0.15, linewidth=0)
     right.set(xlabel="members", ylabel="clicks lost so far (cumulative regret)")
+    right.set_title(right_title, fontsize=11)
     right.legend(fontsize=8)
     return fig
 
@@ -115,7 +116,7 @@ def price(table: pd.DataFrame, nothing: float) -> Figure:
     ax.axhline(nothing, color=draw.BLACK, linestyle="--", linewidth=1, label="afterwards, without exploring")
     ax.set(xscale="log", xlabel="share of members who see a random picture (epsilon)", ylabel="clicks lost per 1,000")
     half = table[table["afterwards"] < nothing / 10].index[0]
-    ax.set_title(f"Exploring on {half:.0%} of the members avoids nine tenths of what a wrong choice costs")
+    ax.set_title(f"Random pictures for {half:.0%} avoid nine tenths of a wrong choice's cost")
     ax.set_xticks(table.index, [f"{epsilon:.1%}" for epsilon in table.index], fontsize=8)
     ax.legend()
     return fig

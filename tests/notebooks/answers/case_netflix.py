@@ -37,7 +37,7 @@ def replay(log, policy, pictures):
 """
     ],
     "case_netflix-4": [
-        # from above, cell by cell
+        # cell by cell
         """
 def least_exploration(shares, click, favourite, first, second, members):
     def enough(epsilon):
@@ -51,12 +51,7 @@ def least_exploration(shares, click, favourite, first, second, members):
                 square += share * click[k, picture] / logged
         error = ((square - mean**2) / members) ** 0.5
         return abs(mean) > 0 and abs(mean) / error - 1.96 >= 1.645
-    least = None
-    for hundredths in range(100, 0, -1):
-        if not enough(hundredths / 100):
-            break
-        least = hundredths / 100
-    return least
+    return next((hundredths / 100 for hundredths in range(1, 101) if enough(hundredths / 100)), None)
 """,
         # by the normal curve itself
         """
@@ -303,6 +298,30 @@ def least_exploration(shares, click, favourite, first, second, members):
     return None
 """,
             "less the square of the mean",
+        ),
+        (
+            "from above, as if more exploration meant more power",
+            """
+def least_exploration(shares, click, favourite, first, second, members):
+    def enough(epsilon):
+        mean = square = 0.0
+        for k, share in enumerate(shares):
+            for picture, sign in ((first[k], 1), (second[k], -1)):
+                if first[k] == second[k]:
+                    continue
+                logged = epsilon / click.shape[1] + (1 - epsilon if picture == favourite[k] else 0)
+                mean += share * click[k, picture] * sign
+                square += share * click[k, picture] / logged
+        error = ((square - mean**2) / members) ** 0.5
+        return abs(mean) > 0 and abs(mean) / error - 1.96 >= 1.645
+    least = None
+    for hundredths in range(100, 0, -1):
+        if not enough(hundredths / 100):
+            break
+        least = hundredths / 100
+    return least
+""",
+            "need not mean more power",
         ),
         (
             "only if the first is better",
