@@ -4,6 +4,7 @@ from functools import partial
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import NOTEBOOKS
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from river import bandit, proba
 
 from companion import SettingError
 from companion.book import chapter
-from companion.labs.adaptive import artwork, artwork_figures, artwork_runs
+from companion.labs.adaptive import artwork, artwork_figures, artwork_runs, artwork_tables
 
 FILE = NOTEBOOKS / chapter("case_netflix").file
 TITLE = artwork.title(seed=2)
@@ -129,7 +130,6 @@ def test_weights_make_the_estimates_right_on_average(notebook):
     truth, guess = TITLE.value(policy), np.full(TITLE.click.shape, 0.3)
     for value, _ in (notebook["ips"](logs, policy), notebook["doubly_robust"](logs, policy, guess)):
         assert value.mean() == pytest.approx(truth, abs=4 * value.std() / np.sqrt(300))
-    assert abs(notebook["model_alone"](logs, policy, guess)[0].mean() - truth) > 0.1, "its guess is wrong"
     spread = np.sqrt(notebook["exact_variance"](TITLE, logged, policy) / 4_000)
     assert notebook["ips"](logs, policy)[0].std() == pytest.approx(spread, rel=0.15)
 
@@ -364,3 +364,64 @@ def test_the_reference_plan_has_the_power_it_promises(notebook, seed, members):
     assert more is not None and more <= least, "more members, no more exploration"
     if least > 0.02:
         assert drawn_power(shares, click, favourite, first, second, members, least) > 0.9
+
+
+# tables
+
+
+def test_tables_say_what_was_counted():
+    found = {("uniform", "IPS"): (np.array([0.1, 0.1, 0.2, 0.1]), np.full(4, 0.05))}
+    line = artwork_tables.coverage(found, 0.1, lambda hit: bool(hit.all())).splitlines()[1]
+    assert (
+        "uniform  IPS" in line and " 75% " in line and "+2.5" in line and " 10.0 " in line and line.endswith("BROKEN")
+    )
+    assert artwork_tables.shown(pd.DataFrame({"a": [-0.001]}), "{:.1f}").split() == ["a", "0", "0.0"]
+    after = {"IPS": np.array([[[0.1, 0.3], [0.05, 0.05]], [[0.1, 0.1], [0.05, 0.05]]])}
+    assert artwork_tables.clipping([0, 0.1], [1.0, 0.5], after, 0.1)["IPS"].tolist() == [0.5, 1.0]
+    assert artwork_tables.planted(TITLE, rows=3).count("\n") == 3
+
+
+def test_halves_change_some_and_leave_the_others():
+    new, old = some_policy(1), some_policy(2)
+    pairs = list(artwork_tables.halves(new, old))
+    assert len(pairs) == 4
+    for column, (fans, others) in enumerate(pairs, start=1):
+        likes = artwork.FEATURES[:, column] == 1
+        assert np.array_equal(fans[likes], new[likes]) and np.array_equal(fans[~likes], old[~likes])
+        assert np.array_equal(others[~likes], new[~likes]) and np.array_equal(others[likes], old[likes])
+
+
+def test_the_better_one_is_ahead_as_often_as_counted(notebook):
+    log = artwork.draw_log(TITLE, UNIFORM, 3_000, logs=50, seed=1)
+    ahead = artwork_tables.share_ahead(
+        {"IPS": notebook["ips"]}, log, artwork.always(TITLE.click.argmax(axis=1), 10), UNIFORM
+    )
+    assert ahead["IPS"] == 1.0
+
+
+def test_slopes_are_those_of_a_power_law():
+    members = np.arange(1, 2_001)[:, None]
+    regret = {"root": 3 * members**0.5 * np.ones((1, 4)), "line": members * np.ones((1, 4))}
+    table = artwork_tables.learners(regret, {name: np.full(4, 0.07) for name in regret})
+    assert table.loc["root", "slope"] == pytest.approx(0.5) and table.loc["line", "slope"] == pytest.approx(1)
+    assert table["clicks"].tolist() == pytest.approx([7, 7]) and table["+-"].tolist() == pytest.approx([0, 0])
+
+
+def test_ages_are_taken_at_a_tenth_and_at_all():
+    matched, click = np.tile([[True], [False]], (10, 1)), np.ones((20, 1), bool)
+    live = np.arange(20.0)[:, None]
+    replayed, young, old = artwork_tables.ages(matched, click, live, np.array([10, 20]))
+    assert replayed.tolist() == [[1, 1]] and young.tolist() == [[0, 0.5]] and old.tolist() == [[4.5, 9.5]]
+
+
+def test_rows_with_weights_are_the_log(notebook):
+    from sklearn.linear_model import LogisticRegression
+
+    log = artwork.draw_log(TITLE, UNIFORM, 2_000, seed=2)
+    X, y, members = artwork.training_rows(log, 10)
+    assert members.sum() == 2_000 and members[y == 1].sum() == log.click.sum()
+    one_each = X[: artwork.KINDS * 10][log.kind.astype(int) * 10 + log.picture]
+    options = {"fit_intercept": False, "solver": "newton-cholesky"}
+    by_member = LogisticRegression(**options).fit(one_each, log.click)
+    by_count = LogisticRegression(**options).fit(X, y, sample_weight=members)
+    assert by_count.coef_ == pytest.approx(by_member.coef_, abs=1e-4)

@@ -105,6 +105,18 @@ def draw_log(title: Title, policy: np.ndarray, members: int, *, logs: int | None
     return Log(kind.astype(np.uint8), picture.astype(np.uint8), click, policy.ravel()[cell])
 
 
+def training_rows(log: Log, pictures: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A log with one row for each kind, picture and outcome instead of one for each member, for a model that takes weights.
+
+    Returns:
+        ``X`` (2 x kinds x pictures, 5 x pictures), a column for each feature with each picture; ``y``, all clicks (kind by kind) and
+        then all misses; and how many members each row stands for.
+    """
+    shown, clicks = (table.ravel() for table in counts(log, pictures))
+    X = np.kron(FEATURES, np.eye(pictures))
+    return np.tile(X, (2, 1)), np.repeat([1, 0], len(X)), np.append(clicks, shown - clicks)
+
+
 def counts(log: Log, pictures: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each picture was shown to each kind, and clicked; two arrays (kinds, pictures)."""
     cell = log.kind.astype(int) * pictures + log.picture
