@@ -133,6 +133,14 @@ BOOK = (
         "scikit-learn, river",
     ),
     Chapter(
+        "03-adaptive-learning",
+        "case_netflix",
+        "Netflix: which picture, judged from yesterday's log",
+        "Judge a new policy from another's log with intervals that are checked on 400 logs, and tell when not to trust them.",
+        "scikit-learn, river",
+        prerequisites=("sklearn_fraud",),
+    ),
+    Chapter(
         "04-containerization",
         "docker_model",
         "A model in a box that you can check",
