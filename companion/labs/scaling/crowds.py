@@ -10,13 +10,16 @@ Source of the tenfold day: Epic Games at the AWS Summit New York, July 2018. All
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from companion.errors import SettingError
+from companion.labs.scaling import scryer
 from companion.simulate import hpa, target_tracking, traffic
 from companion.simulate.target_tracking.state import resized
 
@@ -83,15 +86,56 @@ def _shape(day: int, step_seconds: float) -> np.ndarray:
     """Monday is day 0; a weekend peaks two hours earlier and a fifth higher. Ten times from trough to peak."""
     weekend = day % 7 >= 5
     base = 72.0 if weekend else 60.0
-    return traffic.diurnal(base, 10 * base, step_seconds=step_seconds, peak_hour=18.0 if weekend else 20.0, sharpness=1.5)
+    return traffic.diurnal(
+        base, 10 * base, step_seconds=step_seconds, peak_hour=18.0 if weekend else 20.0, sharpness=1.5
+    )
 
 
 # In charge
 
 
-def in_charge(decide: Callable, trace: np.ndarray, *, start: int, boot: float = BOOT, lag: float = LAG) -> traffic.Run:
-    """Replay a trace with a policy in charge of a pool that begins with ``start`` instances."""
+def in_charge(
+    decide: Callable, trace: np.ndarray, *, start: int | None = None, boot: float = BOOT, lag: float = LAG
+) -> traffic.Run:
+    """Replay a trace with a policy in charge of a pool.
+
+    Args:
+        start: instances at the beginning; None for the policy's own first size if it books sizes, else eight, as the night
+            before has left them.
+    """
+    if start is None:
+        start = int(decide.sizes[0]) if isinstance(decide, Booked) else 8
     return traffic.replay(trace, traffic.ServerPool(start, boot_seconds=boot, lag_seconds=lag), decide)
+
+
+def over(policies: Mapping[Any, Callable[[Evening], Callable]], seeds: Iterable[int]) -> pd.DataFrame:
+    """Every policy on the same evenings; ``policies`` holds by name what makes one for an evening.
+
+    Returns:
+        A row a policy and seed: ``policy``, ``seed``, ``announced``, ``hours`` (instance-hours) and ``broken`` (minutes).
+    """
+    rows = []
+    for seed in seeds:
+        saturday = evening(seed)
+        for name, make in policies.items():
+            run = in_charge(make(saturday), saturday.trace)
+            rows.append((name, seed, saturday.announced, traffic.instance_hours(run), traffic.slo_minutes(run)))
+    return pd.DataFrame(rows, columns=["policy", "seed", "announced", "hours", "broken"])
+
+
+def summary(judged: pd.DataFrame) -> pd.DataFrame:
+    """Of each policy: instance-hours and broken minutes, as mean and smallest to largest, by announced and surprise."""
+    by = judged.groupby("policy", sort=False)
+    table = pd.DataFrame({"hours": by["hours"].mean().round(0).astype(int), "hours, spread": _spread(by["hours"], 0)})
+    for name, part in (("announced", judged[judged["announced"]]), ("surprise", judged[~judged["announced"]])):
+        some = part.groupby("policy", sort=False)["broken"]
+        table[f"{name}, min"] = some.mean().round(1)
+        table[f"{name}, spread"] = _spread(some, 1)
+    return table
+
+
+def _spread(grouped: Any, digits: int) -> pd.Series:
+    return grouped.agg(lambda values: f"{values.min():.{digits}f} to {values.max():.{digits}f}")
 
 
 def booked(needed: np.ndarray, boot: float = BOOT, step_seconds: float = traffic.STEP_SECONDS) -> np.ndarray:
@@ -142,6 +186,22 @@ class Demand:
         return max(1, math.ceil(round(seen.sample.requests_per_second / (PER_INSTANCE * self.target), 9)))
 
 
+class Formula:
+    """The autoscalers' one line and nothing else: instances there are now, times what was busy a while ago, over the target.
+
+    It has bounds, and none of what real autoscalers have around the line: it does not wait for what it has ordered.
+    """
+
+    def __init__(self, target: float, least: int = 3, most: int = 40):
+        self.target, self.least, self.most = target, least, most
+
+    def __call__(self, seen: traffic.Observation) -> int:
+        if seen.sample is None:
+            return seen.capacity
+        wanted = math.ceil(round(seen.capacity * seen.sample.utilisation / self.target, 9))
+        return min(max(wanted, self.least), self.most)
+
+
 def manifest_hpa(objects: list, boot: float = BOOT) -> hpa.Controller:
     """The HPA of a rendered manifest, in charge of pods that are this book's instances."""
     scaler = hpa.read(objects)
@@ -180,9 +240,116 @@ def oracle(trace: np.ndarray, boot: float = BOOT) -> tuple[np.ndarray, np.ndarra
     bound = booked(needed, boot)
     for _ in range(60):
         sizes = booked(needed, boot)
-        run = in_charge(Booked(sizes), trace, start=int(sizes[0]), boot=boot)
+        run = in_charge(Booked(sizes), trace, boot=boot)
         broken = traffic.slow_share(run, 0.5) > 0.05
         if not broken.any():
             return sizes, bound
         needed = np.maximum(needed, np.where(broken, run.serving + 1, 0))
     raise SettingError("no sizes found that keep the objective")
+
+
+def forecast_errors(predictors: Mapping[str, Callable[[np.ndarray], np.ndarray]], seeds: Iterable[int]) -> pd.DataFrame:
+    """Error of each predictor on each evening without its concert, in % of what came; a row a seed, a column a predictor."""
+    days = {seed: evening(seed) for seed in seeds}
+    return pd.DataFrame(
+        {
+            name: {
+                seed: 100 * scryer.error(predict(day.history), day.usual.reshape(MINUTES, -1).mean(axis=1))
+                for seed, day in days.items()
+            }
+            for name, predict in predictors.items()
+        }
+    )
+
+
+# Ramps and swings
+
+
+def ramp(percent_a_minute: float, seed: int, *, base: float = 1000.0, top: float = 4.0) -> np.ndarray:
+    """An hour of requests/s: ``base``, from minute 15 on growing by a share of it each minute up to ``top`` times, and noise."""
+    minute = np.arange(240) / 4 - 15
+    grown = np.clip(1 + percent_a_minute / 100 * np.maximum(minute, 0), 1, top)
+    return traffic.with_noise(base * grown, deviation=0.02, seed=seed)
+
+
+def tried_on_ramps(
+    make: Callable[[float], Callable],
+    start: int,
+    steepness: Iterable[float],
+    delays: Iterable[float],
+    seeds: Iterable[int],
+) -> np.ndarray:
+    """Mean broken minutes, shape (steepness, delays); half of each delay is boot, half of it lag.
+
+    Args:
+        make: a policy for a boot in seconds.
+        start: instances that are at the policy's target before the ramp.
+        steepness: of the ramps, % a minute.
+        delays: boot and lag together, seconds.
+    """
+    delays, seeds = list(delays), list(seeds)
+
+    def broken(steep: float, delay: float, seed: int) -> float:
+        run = in_charge(make(delay / 2), ramp(steep, seed), start=start, boot=delay / 2, lag=delay / 2)
+        return traffic.slo_minutes(run)
+
+    return np.array(
+        [[np.mean([broken(steep, delay, seed) for seed in seeds]) for delay in delays] for steep in steepness]
+    )
+
+
+def contradictions(
+    broken: np.ndarray, steepness: Iterable[float], delays: Iterable[float], bound: Callable[[float], float]
+) -> tuple[int, int]:
+    """Ramps that were kept although they are steeper than the bound, and those that broke although they are not."""
+    delays = list(delays)
+    beyond = np.array([[steep > bound(delay) for delay in delays] for steep in steepness])
+    return int((beyond & (broken == 0)).sum()), int((~beyond & (broken > 0)).sum())
+
+
+def steady(seed: int, level: float = 800.0, hours: int = 6) -> np.ndarray:
+    """A load that stays where it is but for noise, after a first hour at 60 % of it."""
+    trace = np.full(240 * hours, level)
+    trace[:240] *= 0.6
+    return traffic.with_noise(trace, deviation=0.03, seed=seed)
+
+
+def swing(run: traffic.Run, after: int = 480) -> tuple[int, int, float]:
+    """Fewest and most instances after so many steps, and the seconds of one swing (infinite if there is none).
+
+    A swing is the median time between two moments at which the size rises through the middle of its range.
+    """
+    sizes = run.capacity[after:]
+    middle = (sizes.min() + sizes.max()) / 2
+    ups = np.flatnonzero((sizes[:-1] <= middle) & (sizes[1:] > middle))
+    period = float(np.median(np.diff(ups)) * run.step_seconds) if len(ups) > 2 else math.inf
+    return int(sizes.min()), int(sizes.max()), period
+
+
+def swings(make: Callable[[], Callable], lag: float, boot: float, seeds: Iterable[int]) -> dict[str, float]:
+    """A policy under a steady load, over seeds: ``fewest`` and ``most`` instances, the median ``period`` of a swing in seconds
+    with its ``spread``, and the broken minutes of the ``worst`` run."""
+    runs = [in_charge(make(), steady(seed), start=10, boot=boot, lag=lag) for seed in seeds]
+    lows, highs, periods = zip(*map(swing, runs), strict=True)
+    return {
+        "fewest": min(lows),
+        "most": max(highs),
+        "period": float(np.median(periods)),
+        "spread": max(periods) - min(periods) if math.isfinite(max(periods)) else math.inf,
+        "worst": max(map(traffic.slo_minutes, runs)),
+    }
+
+
+def held(
+    hour: int, *, late: float = 0.0, size: float = 1.0, level: float = 1.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The forecast of an ordinary Saturday, and what came: requests/s, each of shape (5760,).
+
+    Args:
+        hour: of the concert, as announced; it begins ``late`` minutes after that, or before if negative.
+        size: of the crowd, as a share of ``EXPECTED``.
+        level: of the day, as a share of its forecast.
+    """
+    forecast = _shape(HISTORY_DAYS, traffic.STEP_SECONDS)
+    came = forecast * level + gathering(hour + late / 60, EXPECTED * size)
+    return forecast, traffic.with_noise(came, deviation=0.03, seed=seed)

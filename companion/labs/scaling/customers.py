@@ -98,6 +98,27 @@ def _last_first(came: np.ndarray, work: np.ndarray, servers: int) -> np.ndarray:
     return began
 
 
+class _Everybody(Served):
+    def mean_waiting(self, every: float = 0.05) -> float:
+        rate = len(self.came) / (self.came[-1] - self.came[0])
+        return super().mean_waiting(every) + rate * float((self.left - self.began).mean())
+
+
+class _Forgetful(Served):
+    def mean_waiting(self, every: float = 0.05) -> float:
+        return super().mean_waiting(every) - self.waiting_share()  # whenever somebody waits, one is not seen
+
+
+def served_ones_counted(runs: Iterable[Served]) -> list[Served]:
+    """The same runs with a fault: who is being served is counted among those that wait."""
+    return [_Everybody(run.came, run.began, run.left) for run in runs]
+
+
+def first_one_forgotten(runs: Iterable[Served]) -> list[Served]:
+    """The same runs with a fault: the first in the queue is not counted."""
+    return [_Forgetful(run.came, run.began, run.left) for run in runs]
+
+
 class Mean(NamedTuple):
     """A mean with the half width of its interval."""
 
@@ -116,6 +137,13 @@ def over_seeds(values: Iterable[float], confidence: float = CONFIDENCE) -> Mean:
         raise SettingError("an interval needs two runs or more")
     t = float(stdtrit(len(found) - 1, 0.5 + confidence / 2))
     return Mean(float(found.mean()), t * float(found.std(ddof=1)) / math.sqrt(len(found)))
+
+
+def runs(rate: float, instances: int, seeds: Iterable[int] = range(12), *, last_first: bool = False) -> list[Served]:
+    """Independent runs of as many servers as a default pool of so many instances has."""
+    pool = traffic.ServerPool(instances)
+    servers = pool.workers * instances
+    return [one_by_one(rate, pool.service_rate, servers, seed, last_first=last_first) for seed in seeds]
 
 
 def settled(pool: traffic.ServerPool, rate: float, minutes: int = 30) -> traffic.Run:

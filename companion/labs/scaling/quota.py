@@ -6,6 +6,7 @@ keeps those inside well, and what the instances' own metrics can't see.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,30 @@ class Evening:
         """Minutes in which more than a share of the players was refused."""
         return float((self.refused > share * self.arrived).sum() * self.run.step_seconds / 60)
 
+    def lamps(self) -> dict[str, int]:
+        """What two dashboards show: of the instances, how long the scaling alarm rang, how busy they were at most, how long
+        answers were slow and how many were wanted; then how long more were wanted than ran, and what the door counted."""
+        step = self.run.step_seconds / 60
+        return {
+            "scaling alarm, min": round(self.alarm.sum() * step),
+            "busiest, %": round(100 * self.run.utilisation.max()),
+            "slow answers, min": round(traffic.slo_minutes(self.run)),
+            "most desired": int(self.desired.max()),
+            "desired > running, min": round((self.desired > self.running).sum() * step),
+            "more than 5 % refused, min": round(self.refused_minutes()),
+        }
+
+
+def first_minute(wrong: np.ndarray, minutes: float, after: int) -> float:
+    """Minutes from a step until something has been wrong for so many minutes without a break; infinite if never.
+
+    Args:
+        wrong: a truth a step of 15 s.
+    """
+    length = round(4 * minutes)
+    lasting = np.convolve(wrong[after:].astype(int), np.ones(length, int))[: len(wrong) - after] == length
+    return (int(np.argmax(lasting)) + 1) / 4 if lasting.any() else math.inf
+
 
 def evening(
     trace: np.ndarray, sizes: np.ndarray, above: target_tracking.Plan, *, quota: int, admitted: float
@@ -59,7 +84,13 @@ def evening(
     def wanted(seen: traffic.Observation) -> int:
         size = decide(seen)
         assert decide.above is not None
-        alarm.append(any(state == target_tracking.ALARM for name, state in decide.above.state.alarms.items() if name.endswith("high")))
+        alarm.append(
+            any(
+                state == target_tracking.ALARM
+                for name, state in decide.above.state.alarms.items()
+                if name.endswith("high")
+            )
+        )
         desired.append(size)
         return min(size, quota)
 

@@ -10,6 +10,7 @@ in the Wild", OSDI 2022; the retry budget: Finagle 6.31, 2016.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,9 +105,7 @@ def storm(
             for attempt, number in enumerate(again, 1):
                 shares = spread[attempt - 1][: count - now - 1]
                 came[now + 1 : now + 1 + len(shares), attempt] += number * shares
-    return Storm(
-        *(values.reshape(-1, each).sum(axis=1) for values in (offered, good)), queue.reshape(-1, each)[:, -1]
-    )
+    return Storm(*(values.reshape(-1, each).sum(axis=1) for values in (offered, good)), queue.reshape(-1, each)[:, -1])
 
 
 def _pauses(clients: Clients, step: float) -> list[np.ndarray]:
@@ -124,3 +123,30 @@ def recovered(storm: Storm, after: int, rate: float, share: float = 0.95) -> flo
     minute = np.convolve(storm.good[after:], np.full(60, 1 / 60), mode="valid")
     well = np.flatnonzero(minute >= share * rate)
     return float(well[0]) if len(well) else math.inf
+
+
+@dataclass(frozen=True)
+class After:
+    """What became of a stall, over seeds: seconds until all was well again, and the share answered in the end.
+
+    Attributes:
+        soonest, latest: infinite if a run never recovered.
+        answered: in the last ten minutes, the worst run.
+        first: the first seed's storm.
+    """
+
+    soonest: float
+    latest: float
+    answered: float
+    first: Storm
+
+
+def after_stall(
+    clients: Clients, load: float, seeds: Iterable[int], *, hour: int = 3600, expiring: bool = False
+) -> After:
+    """Two minutes of a load that 1,000 a second would do easily, two minutes of nothing, and an hour as before."""
+    seconds = np.arange(240 + hour)
+    power = np.where((seconds >= 120) & (seconds < 240), 0.0, 1000.0)
+    runs = [storm(clients, np.full(len(seconds), float(load)), power, seed, expiring=expiring) for seed in seeds]
+    well = [recovered(run, 240, load) for run in runs]
+    return After(min(well), max(well), min(float(run.good[-600:].mean()) / load for run in runs), runs[0])

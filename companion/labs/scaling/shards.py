@@ -9,9 +9,11 @@ Source: Epic Games, "Postmortem of Service Outage at 3.4M CCU", February 2018 (r
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from companion.errors import SettingError
 
@@ -108,3 +110,16 @@ def outage(service: Service, rates: np.ndarray, seed: int, step: float = 0.1) ->
         np.minimum(1.0, answered / (service.servers * service.server_rate)),
         np.array(lost).reshape(-1, per_second).sum(axis=1),
     )
+
+
+def table(outages: Mapping[str, Sequence[Outage]], last: int = 120) -> pd.DataFrame:
+    """Of each variant the means of the last seconds, over its runs; and how far the runs differ, as a share of the mean."""
+    fields = {"seconds": "call to the hot shard, s", "answered": "answered a second", "processor": "busy processors"}
+    rows = {}
+    for name, runs in outages.items():
+        ends = {title: [float(getattr(run, field)[-last:].mean()) for run in runs] for field, title in fields.items()}
+        apart = max(np.ptp(values) / np.mean(values) for title, values in ends.items() if title != fields["seconds"])
+        rows[name] = {title: float(np.mean(values)) for title, values in ends.items()} | {
+            "runs differ by": float(apart)
+        }
+    return pd.DataFrame(rows).T
