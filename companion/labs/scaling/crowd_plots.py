@@ -40,7 +40,8 @@ def front(points: np.ndarray) -> np.ndarray:
 
 
 def draw_policies(axes: Axes, judged: pd.DataFrame) -> None:
-    """A dot a policy and evening: filled for an announced one, hollow for a surprise; the line is the front of the means."""
+    """A dot a policy and evening: filled for an announced one, hollow for a surprise; the line is the front of the means of
+    all that don't see the future."""
     names = list(dict.fromkeys(judged["policy"]))
     for name, colour, marker in zip(names, _COLOURS, _MARKERS, strict=True):
         for announced in (True, False):
@@ -49,13 +50,17 @@ def draw_policies(axes: Axes, judged: pd.DataFrame) -> None:
                 part["hours"], part["broken"], marker, color=colour, fillstyle="full" if announced else "none",
                 markersize=6, label=name if announced else None,
             )  # fmt: skip
-    means = judged.groupby("policy", sort=False)[["hours", "broken"]].mean().to_numpy()
-    line = front(means)
+    means = judged.groupby("policy", sort=False)[["hours", "broken"]].mean()
+    line = front(means.drop(index="oracle", errors="ignore").to_numpy())
     axes.step(
-        line[:, 0], line[:, 1], where="post", color=draw.BLACK, linewidth=1, linestyle="--", label="front of the means"
+        line[:, 0], line[:, 1], where="post", color=draw.BLACK, linewidth=1, linestyle="--", label="front, without foresight"
     )
     axes.set_yscale("symlog", linthresh=1)
     axes.set_yticks([0, 1, 3, 10, 30], ["0", "1", "3", "10", "30"])
+    axes.set_xscale("log")
+    ticks = (100, 150, 200, 300, 400, 600)
+    axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
+    axes.minorticks_off()
     axes.set(xlabel="instance-hours of the day", ylabel="broken minutes", ylim=(-0.15, None))
     axes.legend(ncols=2, fontsize=8)
 
@@ -89,7 +94,7 @@ def draw_outages(axes: Sequence[Axes], outages: Mapping[str, shards.Outage]) -> 
         minutes = np.arange(len(outage.seconds)) / 60
         axes[0].semilogy(minutes, outage.seconds, color=colour, label=name)
         axes[1].plot(minutes, 100 * outage.processor, color=colour, linewidth=1)
-    axes[0].axhline(40, color=draw.BLACK, linestyle=":", linewidth=1)
+    axes[0].axhline(40, color=draw.BLACK, linestyle=":", linewidth=1, label="40 s, Epic's")
     axes[0].set(xlabel="minutes", ylabel="a call to the hot shard, s")
     axes[1].set(xlabel="minutes", ylabel="busy processors, %", ylim=(0, None))
     axes[0].legend(fontsize=8)
@@ -104,7 +109,7 @@ def draw_quota(
     axes[0].plot(hours[some], 100 * evening.run.utilisation[some], color=draw.GREEN, label="busy, of the instances")
     share = 100 * (evening.refused / evening.arrived)
     axes[0].plot(hours[some], share[some], color=draw.RED, label="refused, at the door")
-    axes[0].set(xlabel="hour", ylabel="%", ylim=(0, 100))
+    axes[0].set(xlabel="hour of the Saturday", ylabel="%", ylim=(0, 100))
     axes[0].legend(fontsize=8)
     axes[1].plot(quotas, 100 * refused, "o-", color=draw.RED)
     axes[1].set(xlabel="instances that there are to have", ylabel="refused at the worst moment, %", ylim=(-2, None))
@@ -116,4 +121,4 @@ def draw_storms(axes: Axes, storms: Mapping[str, retries.Storm], until: int = 90
     for (name, storm), colour in zip(storms.items(), colours, strict=False):
         axes.plot(np.arange(until) / 60, storm.good[:until], color=colour, linewidth=1.2, label=name)
     axes.set(xlabel="minutes", ylabel="answers in time, a second")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc=(0.76, 0.2))
