@@ -53,8 +53,15 @@ def draw_policies(axes: Axes, judged: pd.DataFrame) -> None:
     means = judged.groupby("policy", sort=False)[["hours", "broken"]].mean()
     line = front(means.drop(index="oracle", errors="ignore").to_numpy())
     axes.step(
-        line[:, 0], line[:, 1], where="post", color=draw.BLACK, linewidth=1, linestyle="--", label="front, without foresight"
+        line[:, 0],
+        line[:, 1],
+        where="post",
+        color=draw.BLACK,
+        linewidth=1,
+        linestyle="--",
+        label="their front, oracle aside",
     )
+    axes.plot(means["hours"], means["broken"], "+", color=draw.BLACK, markersize=9, label="means")
     axes.set_yscale("symlog", linthresh=1)
     axes.set_yticks([0, 1, 3, 10, 30], ["0", "1", "3", "10", "30"])
     axes.set_xscale("log")
