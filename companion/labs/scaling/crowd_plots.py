@@ -32,7 +32,7 @@ def draw_evening(axes: Sequence[Axes], evening: crowds.Evening) -> None:
 
 def front(points: np.ndarray) -> np.ndarray:
     """The points (cost, harm) that no other beats in one without losing in the other, by cost; shape (found, 2)."""
-    kept = []
+    kept: list[tuple[float, float]] = []
     for cost, harm in sorted(map(tuple, points)):
         if not kept or harm < kept[-1][1]:
             kept.append((cost, harm))

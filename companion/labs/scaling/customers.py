@@ -78,8 +78,8 @@ def _first_first(came: np.ndarray, work: np.ndarray, servers: int) -> np.ndarray
 
 
 def _last_first(came: np.ndarray, work: np.ndarray, servers: int) -> np.ndarray:
-    began, waiting, busy = np.empty(len(came)), [], [0.0] * servers
-    heapq.heapify(busy)
+    began, busy = np.empty(len(came)), [0.0] * servers
+    waiting: list[int] = []
 
     def serve(until: float) -> None:
         while waiting and busy[0] <= until:

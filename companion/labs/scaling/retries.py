@@ -105,7 +105,8 @@ def storm(
             for attempt, number in enumerate(again, 1):
                 shares = spread[attempt - 1][: count - now - 1]
                 came[now + 1 : now + 1 + len(shares), attempt] += number * shares
-    return Storm(*(values.reshape(-1, each).sum(axis=1) for values in (offered, good)), queue.reshape(-1, each)[:, -1])
+    by_second = [values.reshape(-1, each).sum(axis=1) for values in (offered, good)]
+    return Storm(by_second[0], by_second[1], queue.reshape(-1, each)[:, -1])
 
 
 def _pauses(clients: Clients, step: float) -> list[np.ndarray]:
