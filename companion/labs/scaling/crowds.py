@@ -151,7 +151,7 @@ def booked(needed: np.ndarray, boot: float = BOOT, step_seconds: float = traffic
 class Booked:
     """A policy that follows a list of sizes, one a step; with a plan, they are the minimum that its policies start from.
 
-    That is how Netflix ran Scryer: the prediction sets the minimum, Amazon's own auto scaling reacts above it.
+    On AWS: scheduled actions that set ``MinSize``, and the group's own policies above it.
     """
 
     def __init__(self, sizes: np.ndarray, above: target_tracking.Plan | None = None):
