@@ -303,6 +303,7 @@ def test_without_a_quota_nothing_is_missing_and_with_one_the_door_knows():
     free, short = (quota.evening(saturday.trace, sizes, plan, quota=most, admitted=0.65) for most in (60, 12))
     assert (free.desired == free.running).all() and free.refused_minutes() < 1
     assert short.running.max() == 12 and short.refused_minutes() > 30 and not short.alarm.any()
+    assert free.worst() < 0.05 < 0.3 < short.worst() < 1
     assert short.lamps()["slow answers, min"] == 0 < short.lamps()["desired > running, min"]
     assert (short.run.requests_per_second + short.refused == pytest.approx(saturday.trace)) and short.refused.min() >= 0
 

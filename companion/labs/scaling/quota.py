@@ -39,6 +39,10 @@ class Evening:
         """Minutes in which more than a share of the players was refused."""
         return float((self.refused > share * self.arrived).sum() * self.run.step_seconds / 60)
 
+    def worst(self) -> float:
+        """The largest share of the players that was refused in a step."""
+        return float((self.refused / self.arrived).max())
+
     def lamps(self) -> dict[str, int]:
         """What two dashboards show: of the instances, how long the scaling alarm rang, how busy they were at most, how long
         answers were slow and how many were wanted; then how long more were wanted than ran, and what the door counted."""
