@@ -198,6 +198,11 @@ WRONG = {
             "only reacts is too late",
         ),
         (
+            "fractions of instances",
+            _changed(_POLICY, "return math.ceil(max(late, *ahead))", "return max(late, *ahead) + 1"),
+            "return a whole number",
+        ),
+        (
             "static, for the worst of all",
             "def in_charge(usual, hour):\n    return lambda seen: 26\n",
             "Let the group shrink",
@@ -227,8 +232,8 @@ WRONG = {
     ],
 }
 
-_CROWD = "crowd[240 * hour - 80 : 240 * hour + 240] = 1.3 * crowds.EXPECTED"
-_BOOKED = "booked = crowds.booked(np.ceil((1.2 * usual + crowd) / 100))"
+_CROWD = "crowd[240 * hour - 80 : 240 * hour + 240] = 1.4 * crowds.EXPECTED"
+_BOOKED = "booked = crowds.booked(np.ceil((1.25 * usual + crowd) / 100))"
 _RETURN = "return lambda seen: max(int(booked[int(seen.now // 15)]), react(seen))"
 _MARGIN = "another margin: the statement leaves it to the reader, and this one keeps both limits too"
 
@@ -245,9 +250,9 @@ EQUIVALENT = {
                 ("239 * hour + 240", "241 * hour + 240", "240 * hour + 239", "240 * hour + 241"),
             ),
             (_CROWD, "240 * hour + 240", ("(240 * hour + 240) + 1", "(240 * hour + 240) - 1")),
-            (_CROWD, "1.3 *", ("1.43 *", "2.3 *")),
+            (_CROWD, "1.4 *", ("1.54 *", "2.4 *")),
             (_BOOKED, "np.ceil", ("np.floor",)),
-            (_BOOKED, "1.2 * usual", ("1.32 * usual", "1.2 + usual")),
+            (_BOOKED, "1.25 * usual", ("1.375 * usual", "1.25 + usual")),
             (_BOOKED, "/ 100", ("// 100", "/ 101", "/ 99")),
             ("react = crowds.Demand(0.7)", "0.7", ("0.77",)),
         )
