@@ -180,6 +180,14 @@ BOOK = (
         "Kubernetes HPA",
     ),
     Chapter(
+        "05-auto-scaling",
+        "case_fortnite",
+        "Fortnite: a crowd that comes all at once",
+        "Judge six ways of sizing on evenings with a concert, find the crowd that reacting can't meet, and cure three failures that servers don't.",
+        "Target tracking, HPA",
+        prerequisites=("boto3_autoscaling", "kubernetes_hpa"),
+    ),
+    Chapter(
         "06-edge-computing",
         "tflite_smart_home",
         "A smart home that thinks at home",
