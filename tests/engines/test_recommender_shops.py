@@ -131,7 +131,12 @@ def test_the_contract_names_what_it_answers(folder):
 
 def test_probes_ask_for_no_token_and_readiness_for_the_models(folder):
     asked = client(folder)
-    assert asked.get("/readyz").status_code == asked.get("/healthz").status_code == asked.get("/metrics").status_code == 200
+    assert (
+        asked.get("/readyz").status_code
+        == asked.get("/healthz").status_code
+        == asked.get("/metrics").status_code
+        == 200
+    )
     shutil.rmtree(folder)
     assert (asked.get("/readyz").status_code, asked.get("/healthz").status_code) == (503, 200)
 

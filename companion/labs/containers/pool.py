@@ -163,12 +163,12 @@ class Pool:
             replica.until_ready()
         return replica
 
-    def start_all(self, names: Sequence[str], warm: dict[str, Sequence[str]] | None = None, **options: Any) -> list[Replica]:
+    def start_all(
+        self, names: Sequence[str], warm: dict[str, Sequence[str]] | None = None, **options: Any
+    ) -> list[Replica]:
         """Several at the same time, each with its own ``warm``; options as of :meth:`start`."""
         with ThreadPoolExecutor(len(names)) as together:
-            return list(
-                together.map(lambda name: self.start(name, warm=(warm or {}).get(name, ()), **options), names)
-            )
+            return list(together.map(lambda name: self.start(name, warm=(warm or {}).get(name, ()), **options), names))
 
     def close(self) -> None:
         """End all replicas, and remove what the engine holds of them; twice does nothing."""

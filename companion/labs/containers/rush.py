@@ -73,7 +73,9 @@ def rank_bins(ranks: Sequence[int] | np.ndarray, count: int) -> tuple[np.ndarray
     return np.digitize(np.asarray(ranks) + 1, edges) - 1, labels
 
 
-def p95_of_others(visits: Sequence[Visit], latency: np.ndarray, noisy: str, names: Sequence[str]) -> tuple[float, dict[str, float]]:
+def p95_of_others(
+    visits: Sequence[Visit], latency: np.ndarray, noisy: str, names: Sequence[str]
+) -> tuple[float, dict[str, float]]:
     """95th percentile in milliseconds of all shops but one: over all of them, and by bins of ranks."""
     place = {name: rank for rank, name in enumerate(names)}
     ranks = np.array([place[shop] for shop, _ in visits])
@@ -89,7 +91,9 @@ def zipf_figure(shares: np.ndarray) -> Figure:
     fig, ax = draw.figure(7, 3)
     ax.loglog(range(1, len(shares) + 1), 100 * shares, color=draw.BLUE)
     ax.set(xlabel="rank of the shop", ylabel="% of all requests")
-    ax.set_title(f"100 shops send {shares[:100].sum():.0%} of the requests, the last 1,000 send {shares[1_000:].sum():.0%}")
+    ax.set_title(
+        f"100 shops send {shares[:100].sum():.0%} of the requests, the last 1,000 send {shares[1_000:].sum():.0%}"
+    )
     return fig
 
 
@@ -117,7 +121,10 @@ def rank_figure(overall: Mapping[str, float], by_bin: Mapping[str, Mapping[str, 
         ax.semilogy(list(parts), list(parts.values()), "o-", color=color, label=name)
     quiet, *rest = overall.values()
     ax.set(xlabel="rank of the shop (the noisy one is left out)", ylabel="p95, ms")
-    ax.set_title("p95 of the other shops: times " + ", ".join(f"{p95 / quiet:.1f} {name}" for name, p95 in zip(list(overall)[1:], rest, strict=True)))
+    ax.set_title(
+        "p95 of the other shops: times "
+        + ", ".join(f"{p95 / quiet:.1f} {name}" for name, p95 in zip(list(overall)[1:], rest, strict=True))
+    )
     ax.legend()
     return fig
 
@@ -129,7 +136,9 @@ def step_figure(runs: Mapping[str, load.LoadResult], at: float) -> Figure:
         ax.plot(run.due, 1000 * run.latency, ".", color=color, markersize=4, label=name)
     ax.axvline(at, color=draw.BLACK, linestyle=":", linewidth=1)
     ax.set(xlabel=f"seconds; the step is at {at:g} s", ylabel="ms", yscale="log")
-    late = ", ".join(f"{1000 * np.percentile(run.latency[run.due > at], 95):.0f} ms {name}" for name, run in runs.items())
+    late = ", ".join(
+        f"{1000 * np.percentile(run.latency[run.due > at], 95):.0f} ms {name}" for name, run in runs.items()
+    )
     ax.set_title(f"p95 after the step: {late}")
     ax.legend(fontsize=8)
     return fig

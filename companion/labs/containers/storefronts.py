@@ -60,4 +60,3 @@ def partner_found(shop: Storefront) -> tuple[int, int, int]:
     paired = [p for p in range(len(shop.skus)) if shop.partner[p] != p and shop.orders[:, p].any()]
     by_model = sum(bool(model[p]) and model[p][0][0] == shop.partner[p] for p in paired)
     return by_model, sum(bestseller == shop.partner[p] for p in paired), len(paired)
-

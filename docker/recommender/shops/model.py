@@ -91,9 +91,7 @@ def write(folder: Path, shop: str, skus: Sequence[str], neighbours: list, sales:
     """
     model = {"shop": shop, "skus": list(skus), "neighbours": neighbours}
     asked = [{"product": product, "k": MOST} for product in (0, len(skus) - 1)]
-    golden = [
-        {"instance": one, "prediction": answer} for one, answer in zip(asked, predict(model, asked), strict=True)
-    ]
+    golden = [{"instance": one, "prediction": answer} for one, answer in zip(asked, predict(model, asked), strict=True)]
     manifest = artefact.write(
         folder / shop, model, service=service(shop), model_version=VERSION, schema=SCHEMA,
         metrics={"products": len(skus)}, golden=golden, form=artefact.JSON,
