@@ -114,17 +114,15 @@ def hit_figure(shares: np.ndarray, measured: Mapping[int, Sequence[float]]) -> F
     return fig
 
 
-def rank_figure(overall: Mapping[str, float], by_bin: Mapping[str, Mapping[str, float]]) -> Figure:
-    """p95 by rank, a line a run; the first run is what the others are compared with."""
+def rank_figure(p95: Mapping[str, tuple[float, Mapping[str, float]]]) -> Figure:
+    """What :func:`p95_of_others` says of each run, a line a run; the first is what the others are compared with."""
     fig, ax = draw.figure(7.5, 3.4)
-    for (name, parts), color in zip(by_bin.items(), (draw.GREEN, draw.RED, draw.BLUE), strict=False):
+    for (name, (_, parts)), color in zip(p95.items(), (draw.GREEN, draw.RED, draw.BLUE), strict=False):
         ax.semilogy(list(parts), list(parts.values()), "o-", color=color, label=name)
-    quiet, *rest = overall.values()
+    (_, (quiet, _)), *rest = p95.items()
     ax.set(xlabel="rank of the shop (the noisy one is left out)", ylabel="p95, ms")
-    ax.set_title(
-        "p95 of the other shops: times "
-        + ", ".join(f"{p95 / quiet:.1f} {name}" for name, p95 in zip(list(overall)[1:], rest, strict=True))
-    )
+    compared = " · ".join(f"{name}: {overall / quiet:.1f} times" for name, (overall, _) in rest)
+    ax.set_title(f"p95 of the others, against quiet: {compared}")
     ax.legend()
     return fig
 

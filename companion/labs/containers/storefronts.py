@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from recommender.shops import model as shop_model
+from recommender.shops.cache import ModelCache
 
 from companion.datasets.storefronts import Storefront, storefront
+from companion.processes import environment
 from companion.workspace import check_free, disk_errors
 
 NEIGHBOURS = 10
@@ -60,3 +65,29 @@ def partner_found(shop: Storefront) -> tuple[int, int, int]:
     paired = [p for p in range(len(shop.skus)) if shop.partner[p] != p and shop.orders[:, p].any()]
     by_model = sum(bool(model[p]) and model[p][0][0] == shop.partner[p] for p in paired)
     return by_model, sum(bestseller == shop.partner[p] for p in paired), len(paired)
+
+
+def hit_ratio(
+    requests: Sequence[tuple[str, int]], sizes: Sequence[int], skip: int = 5_000, by_shop: bool = False
+) -> float:
+    """Share of the requests behind the first ``skip`` whose model is held, in the service's own caches.
+
+    Args:
+        requests: (shop, product).
+        sizes: models that each of the caches holds.
+        by_shop: each shop has a cache of its own (by SHA-256); otherwise the requests go to them in turn.
+    """
+    caches = [ModelCache(str, size) for size in sizes]
+    found = []
+    for number, (shop, _) in enumerate(requests):
+        place = int.from_bytes(hashlib.sha256(shop.encode()).digest()[:4]) if by_shop else number
+        found.append(caches[place % len(caches)].get(shop)[1] == "hit")
+    return sum(found[skip:]) / len(found[skip:])
+
+
+def printed(code: str, salt: str) -> str:
+    """What a line of Python prints in a process of its own, whose ``hash`` has this salt."""
+    env = environment.for_child({"PYTHONHASHSEED": salt})
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True
+    ).stdout.strip()

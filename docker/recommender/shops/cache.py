@@ -7,14 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from typing import Generic, TypeVar
 
 from recommender.common.errors import StoreSlow
 
-Value = TypeVar("Value")
 
-
-class ModelCache(Generic[Value]):
+class ModelCache[Value]:
     """Least recently used, single flight: the first who asks loads, the others wait for its result, an error too.
 
     Args:

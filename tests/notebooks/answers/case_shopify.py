@@ -46,6 +46,8 @@ def hit_ratio(shares, size):
 """,
         "def hit_ratio(shares, size):\n    return simulated.che(shares, size)\n",
         """
+import math
+
 def hit_ratio(shares, size):
     if size >= len(shares):
         return 1
