@@ -121,8 +121,8 @@ def rank_figure(p95: Mapping[str, tuple[float, Mapping[str, float]]]) -> Figure:
         ax.semilogy(list(parts), list(parts.values()), "o-", color=color, label=name)
     (_, (quiet, _)), *rest = p95.items()
     ax.set(xlabel="rank of the shop (the noisy one is left out)", ylabel="p95, ms")
-    compared = " · ".join(f"{name}: {overall / quiet:.1f} times" for name, (overall, _) in rest)
-    ax.set_title(f"p95 of the others, against quiet: {compared}")
+    compared = " · ".join(f"{name} {overall / quiet:.1f}" for name, (overall, _) in rest)
+    ax.set_title(f"The others' p95, times quiet: {compared}")
     ax.legend()
     return fig
 
