@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis
 import pytest
+from containers import skip_or_fail
 from hypothesis import strategies as st
 from processes import until
 from prometheus_client import REGISTRY
@@ -127,6 +128,27 @@ def test_the_contract_names_what_it_answers(folder):
     paths = client(folder).get("/openapi.json").json["paths"]
     answers = paths["/shops/{shop}/recommendations"]["get"]["responses"]
     assert {"200", "401", "404", "422", "429", "503", "504"} <= set(answers)
+
+
+def test_a_fuzzer_finds_no_broken_promise_in_the_contract(folder):
+    import schemathesis  # two seconds, not at collection
+
+    app = shops.create_app(shops.Settings(folder, TOKEN))
+    for operation in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
+
+        @hypothesis.given(case=operation.ok().as_strategy())
+        @hypothesis.settings(
+            max_examples=20,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            phases=[hypothesis.Phase.generate],
+        )
+        def fuzz(case):
+            case.call_and_validate(headers=SHOWN)
+
+        fuzz()
 
 
 def test_probes_ask_for_no_token_and_readiness_for_the_models(folder):
@@ -362,7 +384,7 @@ def test_a_pool_answers_drains_dies_and_leaves_nothing(folder, stand_in):
 
     with Pool(folder, stand_in=stand_in) as pool:
         if pool.why and not stand_in:
-            pytest.skip(pool.why)
+            skip_or_fail(pool.why)
         one, two = pool.start_all(["a", "b"], {"a": NAMES[:2]}, size=3)
 
         def ask(replica):

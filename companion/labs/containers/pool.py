@@ -65,7 +65,7 @@ class Replica:
             f"the replica {self.name} did not get ready",
             over=lambda: None if self._running() else "it has ended",
             detail=lambda: wait.telling_line(self._inner.logs().decode(errors="replace")),
-            pause=0.03,
+            pause=0.1,
         )
 
     def kill(self) -> None:
@@ -82,7 +82,7 @@ class Replica:
 
     def until_ended(self) -> None:
         """Wait until it has ended."""
-        wait.until(lambda: not self._running(), _END_SECONDS, f"the replica {self.name} did not end", pause=0.03)
+        wait.until(lambda: not self._running(), _END_SECONDS, f"the replica {self.name} did not end", pause=0.1)
 
     def remove(self) -> None:
         """End it without ado; twice does nothing."""
