@@ -195,7 +195,7 @@ class Pool:
 
     def _container(self, name: str, environment: dict[str, str]) -> Replica:
         container = self._engine.containers.run(
-            self._image, ["python", "-m", "gunicorn", "--config", CONFIG, APPLICATION], detach=True, init=True,
+            self._image, f"python -m gunicorn --config {CONFIG} {APPLICATION}", detach=True, init=True,
             labels=self._labels, environment={"SHOPS_MODELS": "/models", **environment},
             volumes={str(self._models): {"bind": "/models", "mode": "ro"}}, ports={"8000/tcp": ("127.0.0.1", None)},
             mem_limit=MEMORY, memswap_limit=MEMORY, read_only=True, tmpfs={"/tmp": "size=64m"}, cap_drop=["ALL"],  # noqa: S108

@@ -179,7 +179,7 @@ class ShopLimits:
                 "self.buckets[shop] = tokens, now\n        return",
                 "self.buckets[shop] = tokens - 1, now\n        return",
             ),
-            "pays nothing",
+            "a refusal takes none",
         ),
         (
             "whole tokens only",
