@@ -156,6 +156,14 @@ BOOK = (
         prerequisites=("docker_model",),
     ),
     Chapter(
+        "04-containerization",
+        "case_shopify",
+        "Shopify: two thousand shops, one pool",
+        "Serve the models of two thousand shops from three replicas, and prove that a shop notices nothing of the others.",
+        "Docker",
+        prerequisites=("docker_model", "docker_nlp"),
+    ),
+    Chapter(
         "05-auto-scaling",
         "cloudformation_autoscaling",
         "An auto-scaling group from a template",

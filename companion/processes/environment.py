@@ -44,6 +44,7 @@ SERVERS = (
     "RECOMMENDER_",
     "SENDFILE",
     "SERVICE_",
+    "SHOPS_",
     "WEB_CONCURRENCY",
     "WERKZEUG_",
 )

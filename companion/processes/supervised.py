@@ -64,6 +64,11 @@ class SupervisedProcess:
         """How often its main process was started again."""
         return int(self._state()["restarts"])
 
+    @property
+    def status(self) -> str:
+        """``created``, ``running``, ``restarting`` or ``exited``, now; it costs no more than a look into a file."""
+        return str(self._state()["status"])
+
     def reload(self) -> None:
         """Look again."""
         state = self._state()

@@ -1,1 +1,1 @@
-"""What the three services share: no business, no data, only how a service behaves towards its neighbours."""
+"""What the four services share: no business, no data, only how a service behaves towards its neighbours."""

@@ -25,6 +25,7 @@ _DOCKER = (
     "test_compose.py",
     "test_deploy_containers.py",
     "test_pods.py",
+    "test_recommender_shops.py",
 )
 #: of a notebook's exercises: a whole round sees the set-up as a student's kernel does, before any wrong answer has been at it
 _FIRST = "test_the_source_earns_every_automatic_point_and_a_blank_copy_none"
@@ -55,6 +56,7 @@ _SECONDS: dict[str, float] = {
     "test_redis.py": 30,
     "test_tflite_smart_home.py": 30,
     "test_recommender_services.py": 30,
+    "test_recommender_shops.py": 30,
     "test_lab.py": 27,
     "test_pysyft_hospitals.py": 25,
     "test_multiprocessing_images.py": 25,
