@@ -23,26 +23,27 @@ Visit = tuple[str, int]
 def under_load(
     work: Callable[[], object], visits: Sequence[Visit], ask: Callable[[Visit], Any], *, rate: float = 30.0
 ) -> list[Any]:
-    """What came back of an open loop (Poisson, a second at a time) that lasts as long as ``work()`` and one second longer.
+    """What came back of an open loop (Poisson, half a second at a time) that lasts as long as ``work()`` and a little longer.
 
     Args:
         work: runs beside the load; what it raises comes out at the end.
-        visits: taken from their beginning in each second.
+        visits: in this order, and from the beginning again when they are used up.
 
     Raises:
-        SettingError: fewer visits than a second may need.
+        SettingError: no visits.
     """
-    if len(visits) < 2 * rate:
-        raise SettingError(f"{rate:g} requests a second need at least {2 * rate:g} visits, got {len(visits)}")
+    if not visits:
+        raise SettingError("there is nothing to visit")
     replies: list[Any] = []
+    following = itertools.cycle(visits)
     with ThreadPoolExecutor(1) as beside:
         job, last = beside.submit(work), False
         for seed in itertools.count():
             if last:
                 break
             last = job.done()
-            due = load.poisson(rate, 1, seed=seed)
-            replies += load.open_loop_over(visits[: len(due)], ask, due).answers
+            due = load.poisson(rate, 0.5, seed=seed)
+            replies += load.open_loop_over(list(itertools.islice(following, len(due))), ask, due).answers
         job.result()
     return replies
 
