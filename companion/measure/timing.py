@@ -90,13 +90,13 @@ def faster(plain: Timing, other: Timing) -> Interval:
     return Interval(*(float(np.exp(value)) for value in (a.mean() - b.mean(), *ends)))
 
 
-def student(values: np.ndarray) -> tuple[float, float]:
-    """95 % interval for the mean of independent values, shape (n,); one value leaves everything open."""
+def student(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval for the mean of independent values, shape (n,); one value leaves everything open."""
     from scipy.special import stdtrit  # scipy.stats says the same, and takes a second to import
 
     if len(values) < 2:
         return -np.inf, np.inf
-    half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stdtrit(len(values) - 1, 0.5 + confidence / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return values.mean() - half, values.mean() + half
 
 

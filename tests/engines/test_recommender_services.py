@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
-import hypothesis
 import pytest
 import requests
 import yaml
+from harness import contracts
 from processes import until
 from recommender import catalogue, features, ranking
 from recommender.common import client, resilience, settings, trace
@@ -420,7 +420,7 @@ def test_it_stops_for_the_budget_the_breaker_and_the_deadline():
 def test_the_contract_fuzzed_finds_nothing(name, goods, tastes, edge):
     app = {"catalogue": goods, "features": tastes, "ranking": edge}[name]
     assert app.test_client().get("/openapi.json").json["openapi"].startswith("3.1")
-    assert findings(app) == []
+    assert contracts.broken(app, SHOWN) == []
 
 
 def test_the_contract_fuzzed_finds_a_planted_bug():
@@ -429,35 +429,7 @@ def test_the_contract_fuzzed_finds_a_planted_bug():
             return [super().page(after, limit)[0]]
 
     app = catalogue.create_app(catalogue.Settings("postgresql://x/y", TOKEN), Careless())
-    assert findings(app) == ["/products"]
-
-
-def findings(app) -> list[str]:
-    """Paths whose promise was broken."""
-    found = []
-    import schemathesis  # two seconds, not at collection
-
-    for operation in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
-        operation = operation.ok()
-
-        @hypothesis.given(case=operation.as_strategy())
-        @hypothesis.settings(
-            max_examples=20,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(hypothesis.HealthCheck),
-            phases=[hypothesis.Phase.generate],
-        )
-        def fuzz(case):
-            case.call_and_validate(headers=SHOWN)
-
-        try:
-            fuzz()
-        except Exception as failure:
-            print(operation.path, failure)
-            found.append(operation.path)
-    return found
+    assert contracts.broken(app, SHOWN) == ["/products"]
 
 
 # Loads

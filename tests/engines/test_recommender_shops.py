@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hypothesis
 import pytest
 from containers import skip_or_fail
+from harness import contracts
 from hypothesis import strategies as st
 from processes import until
 from prometheus_client import REGISTRY
@@ -131,24 +132,7 @@ def test_the_contract_names_what_it_answers(folder):
 
 
 def test_a_fuzzer_finds_no_broken_promise_in_the_contract(folder):
-    import schemathesis  # two seconds, not at collection
-
-    app = shops.create_app(shops.Settings(folder, TOKEN))
-    for operation in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
-
-        @hypothesis.given(case=operation.ok().as_strategy())
-        @hypothesis.settings(
-            max_examples=20,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(hypothesis.HealthCheck),
-            phases=[hypothesis.Phase.generate],
-        )
-        def fuzz(case):
-            case.call_and_validate(headers=SHOWN)
-
-        fuzz()
+    assert contracts.broken(shops.create_app(shops.Settings(folder, TOKEN)), SHOWN) == []
 
 
 def test_probes_ask_for_no_token_and_readiness_for_the_models(folder):

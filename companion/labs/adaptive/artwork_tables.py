@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from companion.labs.adaptive import artwork
+from companion.measure.timing import student
 
 #: an estimate and the half-width of its interval, both of shape (logs,)
 Estimate = tuple[np.ndarray, np.ndarray]
@@ -64,13 +65,11 @@ def learners(regret: Mapping[str, np.ndarray], taken: Mapping[str, np.ndarray]) 
         regret: cumulative, (members, titles); the slope is from a tenth of the members to the end.
         taken: clicks a member at the end, (titles,).
     """
-    from scipy.stats import t
-
     rows = {}
     for name, lost in regret.items():
         slope = np.log(lost[-1] / lost[len(lost) // 10 - 1]) / np.log(10)
-        reach = t.ppf(0.975, len(slope) - 1) * slope.std(ddof=1) / np.sqrt(len(slope))
-        rows[name] = {"clicks": 100 * taken[name].mean(), "slope": slope.mean(), "+-": reach}
+        low, high = student(slope)
+        rows[name] = {"clicks": 100 * taken[name].mean(), "slope": slope.mean(), "+-": (high - low) / 2}
     return pd.DataFrame(rows).T
 
 

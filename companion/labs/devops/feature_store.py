@@ -20,6 +20,7 @@ import numpy as np
 from companion import draw
 from companion.datasets.orders import DAY, HOUR
 from companion.measure.drift import psi, shares_of
+from companion.measure.timing import student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,9 +169,7 @@ def copy_into(database: Connection, history: Mapping[str, pd.DataFrame], request
 
 def interval(differences: np.ndarray) -> str:
     """The mean of paired differences, in minutes, with its 95 % interval (Student's t)."""
-    from scipy import stats
-
-    low, high = stats.t.interval(0.95, len(differences) - 1, differences.mean(), stats.sem(differences))
+    low, high = student(differences)
     return f"{differences.mean():.1f} minutes (95 % interval {low:.1f} to {high:.1f})"
 
 
@@ -192,14 +191,6 @@ def alarms(reference: np.ndarray, values: np.ndarray, edges: np.ndarray, window:
     expected = (shares_of(reference, edges) * len(reference) + 0.5) / (len(reference) + (len(edges) + 1) / 2)
     whole = values[: len(values) // window * window].reshape(-1, window)
     return float(np.mean([psi(expected, window * shares_of(some, edges)) > limit for some in whole]))
-
-
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927)."""
-    z, share = 1.96, count / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    reach = z / (1 + z * z / of) * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return float(middle - reach), float(middle + reach)
 
 
 def hardware() -> str:

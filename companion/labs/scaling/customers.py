@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from companion.errors import SettingError
+from companion.measure.timing import student
 from companion.simulate import traffic
 
 CONFIDENCE = 0.999
@@ -135,8 +135,8 @@ def over_seeds(values: Iterable[float], confidence: float = CONFIDENCE) -> Mean:
     found = np.array(list(values), float)
     if len(found) < 2:
         raise SettingError("an interval needs two runs or more")
-    t = float(stdtrit(len(found) - 1, 0.5 + confidence / 2))
-    return Mean(float(found.mean()), t * float(found.std(ddof=1)) / math.sqrt(len(found)))
+    low, high = student(found, confidence)
+    return Mean(float(found.mean()), float(high - low) / 2)
 
 
 def runs(rate: float, instances: int, seeds: Iterable[int] = range(12), *, last_first: bool = False) -> list[Served]:
