@@ -333,24 +333,24 @@ def test_the_reference_of_replay(notebook, log, wants):
 
 
 def drawn_power(shares, click, favourite, first, second, members, epsilon) -> float:
-    """Share of two thousand drawn logs on which the better policy is ahead by 1.96 standard errors."""
+    """Share of ten thousand drawn logs on which the better policy is ahead by 1.96 standard errors, the exact ones."""
     rng, kinds = np.random.default_rng(4), np.arange(len(shares))
     logged = np.full(click.shape, epsilon / click.shape[1])
     logged[kinds, favourite] += 1 - epsilon
     cells = np.stack([shares[:, None] * logged * click, shares[:, None] * logged * (1 - click)])
-    clicked = rng.multinomial(members, cells.ravel() / cells.sum(), 2000).reshape(2000, 2, *click.shape)[:, 0]
+    clicked = rng.multinomial(members, cells.ravel() / cells.sum(), 10_000).reshape(10_000, 2, *click.shape)[:, 0]
     d = np.zeros(click.shape)
     d[kinds, first] += 1 / logged[kinds, first]
     d[kinds, second] -= 1 / logged[kinds, second]
-    mean, square = (clicked * d).sum(axis=(1, 2)) / members, (clicked * d**2).sum(axis=(1, 2)) / members
-    better = np.sign(shares @ (click[kinds, first] - click[kinds, second]))
-    return float((better * mean > 1.96 * np.sqrt((square - mean**2) / members)).mean())
+    ahead = shares @ (click[kinds, first] - click[kinds, second])
+    error = np.sqrt(((cells[0] * d**2).sum() - ahead**2) / members)
+    return float((np.sign(ahead) * (clicked * d).sum(axis=(1, 2)) / members > 1.96 * error).mean())
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), members=st.integers(20_000, 200_000))
 def test_the_reference_plan_has_the_power_it_promises(notebook, seed, members):
-    """The normal approximation holds where enough clicks stand behind it: within a few points, on drawn logs."""
+    """The estimate is nearly normal where enough clicks stand behind it: on drawn logs the power is 95 % within two points."""
     rng = np.random.default_rng(seed)
     shares, click = rng.dirichlet(np.full(4, 5.0)), rng.uniform(0.05, 0.15, (4, 3))
     favourite, first, second = (rng.integers(0, 3, 4) for _ in range(3))
@@ -362,8 +362,8 @@ def test_the_reference_plan_has_the_power_it_promises(notebook, seed, members):
     assert plan(shares, click, favourite, second, first, members) == least, "whichever is called the first"
     more = plan(shares, click, favourite, first, second, 2 * members)
     assert more is not None and more <= least, "more members, no more exploration"
-    if least > 0.02:
-        assert drawn_power(shares, click, favourite, first, second, members, least) > 0.9
+    if least * members > 2_000:
+        assert drawn_power(shares, click, favourite, first, second, members, least) > 0.93
 
 
 # tables
