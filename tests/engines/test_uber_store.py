@@ -1,10 +1,9 @@
 """The online store's one rule on a real Redis: whatever the order of the writes, the newest event is held, in its last version."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import nbformat
 import pytest
-from conftest import NOTEBOOKS
+from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +11,7 @@ from companion.book import chapter
 from companion.engines import redis as redis_engine
 from companion.measure import load
 
-CELLS = nbformat.read(NOTEBOOKS / chapter("case_uber_michelangelo").file, as_version=4).cells
-[KEEP] = [
-    cell.source for cell in CELLS if cell.metadata.get("nbgrader", {}).get("grade_id") == "case_uber_michelangelo-3"
-]
+SOLUTION = chapters.solutions(chapter("case_uber_michelangelo"))["case_uber_michelangelo-3"]
 writes = st.lists(st.tuples(st.integers(0, 6), st.floats(allow_nan=False)), min_size=1, max_size=12)
 
 
@@ -25,28 +21,29 @@ def store() -> Iterator:
         yield client
 
 
-def keep():
+@pytest.fixture(scope="module")
+def keep() -> Callable:
     found: dict = {}
-    exec(KEEP, found)  # noqa: S102  (the project's own cell)
+    exec(SOLUTION, found)  # noqa: S102  (the project's own cell)
     return found["keep"]
 
 
 @settings(max_examples=100, deadline=None)
 @given(writes)
-def test_the_newest_event_is_held_in_its_last_version_and_in_every_bit(store, steps):
+def test_the_newest_event_is_held_in_its_last_version_and_in_every_bit(store, keep, steps):
     store.delete("held")
     newest = None
     for event_time, value in steps:
         wanted = newest is None or event_time >= newest[0]
-        assert keep()(store, "held", event_time, value) is wanted
+        assert keep(store, "held", event_time, value) is wanted
         newest = (event_time, value) if wanted else newest
     found = store.hgetall("held")
     assert (int(found["at"]), float(found["value"])) == newest
 
 
-def test_of_many_writers_at_once_the_newest_event_stays(store):
+def test_of_many_writers_at_once_the_newest_event_stays(store, keep):
     for _ in range(20):
         store.delete("held")
         times = iter(range(16))
-        load.together(lambda times=times: keep()(store, "held", next(times), 1.0), threads=16)
+        load.together(lambda times=times: keep(store, "held", next(times), 1.0), threads=16)
         assert store.hget("held", "at") == "15"

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NOTEBOOKS
+from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import bandit, proba
@@ -15,14 +14,15 @@ from companion import SettingError
 from companion.book import chapter
 from companion.labs.adaptive import artwork, artwork_figures, artwork_runs, artwork_tables
 
-FILE = NOTEBOOKS / chapter("case_netflix").file
+CHAPTER = chapter("case_netflix")
+REFERENCES = chapters.references(CHAPTER)
 TITLE = artwork.title(seed=2)
 UNIFORM = np.full(TITLE.click.shape, 0.1)
 
 
 @pytest.fixture(scope="module")
 def notebook() -> dict:
-    """What the notebook's cells define: estimators, dials, learners, and the reference solutions."""
+    """What the notebook's cells define: estimators, dials and learners."""
     defined: dict = {"np": np, "artwork": artwork, "artwork_runs": artwork_runs}
     wanted = (
         "weights",
@@ -36,17 +36,9 @@ def notebook() -> dict:
         "exact_variance",
     )
     wanted += ("replay_tends_to", "hits", "keeps_its_promise", "Thompson", "LinUCB", "replay_learner")
-    wanted += ("expected_matches", "least_exploration", "hasty", "patient")
-    for cell in nbformat.read(FILE, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        graded = cell.metadata.get("nbgrader", {})
-        if graded.get("solution"):
-            namespace = {"np": np}
-            exec(cell.source, namespace)  # noqa: S102  (the project's own cells)
-            defined[f"reference {graded['grade_id']}"] = namespace
-            continue
-        for block in cell.source.split("\n\n\n"):
+    wanted += ("hasty", "patient")
+    for source in chapters.taught(CHAPTER):
+        for block in source.split("\n\n\n"):
             name = block.split("(")[0].split(":")[0].removeprefix("def ").removeprefix("class ").strip()
             if name in wanted and block.startswith(("def ", "class ")):
                 exec(block, defined)  # noqa: S102
@@ -288,7 +280,7 @@ def test_every_figure_is_drawn():
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 1.0))
 def test_the_reference_of_ips(notebook, seed, scale):
-    ips = notebook["reference case_netflix-2"]["ips"]
+    ips = REFERENCES["ips"]
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 60))
     kind, picture, click = rng.integers(0, 3, n), rng.integers(0, 4, n), rng.random(n) < 0.4
@@ -305,9 +297,7 @@ def test_the_reference_of_ips(notebook, seed, scale):
 def test_the_reference_of_ips_is_the_lessons(notebook):
     log, policy = artwork.draw_log(TITLE, artwork.explore(some_policy(3), 0.3), 3_000, seed=18), some_policy(4)
     value, half = notebook["ips"](log, policy)
-    assert notebook["reference case_netflix-2"]["ips"](*log, policy) == pytest.approx(
-        (value - half, value, value + half)
-    )
+    assert REFERENCES["ips"](*log, policy) == pytest.approx((value - half, value, value + half))
 
 
 @settings(max_examples=40, deadline=None)
@@ -325,7 +315,7 @@ def test_the_reference_of_replay(notebook, log, wants):
 
     policy = Fixed()
     kept = [row for row in log if row[0] == wants]
-    assert notebook["reference case_netflix-3"]["replay"](log, policy, [0, 1, 2]) == (
+    assert REFERENCES["replay"](log, policy, [0, 1, 2]) == (
         len(kept),
         sum(c for _, c in kept),
     )
@@ -354,7 +344,7 @@ def test_the_reference_plan_has_the_power_it_promises(notebook, seed, members):
     rng = np.random.default_rng(seed)
     shares, click = rng.dirichlet(np.full(4, 5.0)), rng.uniform(0.05, 0.15, (4, 3))
     favourite, first, second = (rng.integers(0, 3, 4) for _ in range(3))
-    plan = notebook["reference case_netflix-4"]["least_exploration"]
+    plan = REFERENCES["least_exploration"]
     least = plan(shares, click, favourite, first, second, members)
     if least is None:
         return

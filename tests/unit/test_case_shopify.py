@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import hypothesis
-import nbformat
 import numpy as np
 import pytest
-from conftest import NOTEBOOKS
+from harness import chapters
 from hypothesis import strategies as st
 from recommender.shops import model as shop_model
 from recommender.shops.cache import ModelCache
@@ -21,19 +20,7 @@ from companion.labs.containers import rush
 from companion.labs.containers import storefronts as lab
 from companion.simulate.cache import che
 
-CELLS = nbformat.read(NOTEBOOKS / chapter("case_shopify").file, as_version=4).cells
-
-
-def reference(grade_id: str) -> dict:
-    """What an exercise's set-up and solution define."""
-    defined = {}
-    for cell in CELLS:
-        if (
-            "exercise-setup" in cell.metadata.get("tags", [])
-            or cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id
-        ):
-            exec(cell.source, defined)  # noqa: S102
-    return defined
+REFERENCES = chapters.references(chapter("case_shopify"))
 
 
 # The shops
@@ -201,7 +188,7 @@ def test_the_noisy_shop_is_left_out_of_the_others():
 @hypothesis.given(weights=st.lists(st.floats(0.01, 1), min_size=1, max_size=30), size=st.integers(1, 35))
 def test_the_first_reference_is_ches(weights, size):
     shares = np.array(weights) / sum(weights)
-    assert REFERENCES["case_shopify-1"]["hit_ratio"](shares, size) == pytest.approx(che(shares, size), abs=1e-6)
+    assert REFERENCES["hit_ratio"](shares, size) == pytest.approx(che(shares, size), abs=1e-6)
 
 
 @hypothesis.given(
@@ -211,7 +198,7 @@ def test_the_first_reference_is_ches(weights, size):
 )
 def test_the_second_reference_keeps_its_promises(asked, rate, burst):
     now = [0.0]
-    limits, passed = REFERENCES["case_shopify-2"]["ShopLimits"](rate, burst, lambda: now[0]), {"a": [], "b": []}
+    limits, passed = REFERENCES["ShopLimits"](rate, burst, lambda: now[0]), {"a": [], "b": []}
     for pause, shop in asked:
         now[0] += pause
         before = limits.wait(shop)
@@ -232,7 +219,7 @@ def test_the_second_reference_keeps_its_promises(asked, rate, burst):
 @hypothesis.settings(deadline=None, max_examples=40)
 @hypothesis.given(data=st.data())
 def test_the_third_reference_is_the_cheapest_of_those_that_will_do(data):
-    defined = REFERENCES["case_shopify-3"]
+    defined = REFERENCES
     some = st.floats(0.01, 2)
     need = defined["Need"](
         rate=data.draw(st.floats(1, 60)), lookup=data.draw(some), load=data.draw(some), p99=data.draw(st.floats(0.1, 4)),
@@ -254,6 +241,3 @@ def test_the_third_reference_is_the_cheapest_of_those_that_will_do(data):
         assert not prices
     else:
         assert prices[best] == pytest.approx(min(prices.values()))
-
-
-REFERENCES = {f"case_shopify-{number}": reference(f"case_shopify-{number}") for number in (1, 2, 3)}

@@ -5,11 +5,10 @@ import hashlib
 from dataclasses import replace
 from math import isnan
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import NOTEBOOKS
+from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -20,29 +19,33 @@ from companion.datasets import orders
 from companion.datasets.orders import DAY, HOUR
 from companion.labs.devops import feature_store as lab
 
-CELLS = nbformat.read(NOTEBOOKS / chapter("case_uber_michelangelo").file, as_version=4).cells
+CHAPTER = chapter("case_uber_michelangelo")
 KEEPS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 SMALL = orders.simulate(restaurants=3, days=4, seed=5)
 
 
-def defined(names: tuple[str, ...], exercise: bool = False) -> dict:
+def defined(names: tuple[str, ...]) -> dict:
     """What the notebook's cells define: their functions, classes and imports, and what is assigned in capitals."""
     found: dict = {"np": np, "pd": pd, "DAY": DAY, "HOUR": HOUR, "lab": lab}
-    for cell in CELLS:
-        wanted = any(f"def {name}(" in cell.source or f"class {name}:" in cell.source for name in names)
-        if (
-            cell.cell_type != "code"
-            or not wanted
-            or bool(cell.metadata.get("nbgrader", {}).get("solution")) != exercise
-        ):
+    for source in chapters.taught(CHAPTER):
+        if not any(f"def {name}(" in source or f"class {name}:" in source for name in names):
             continue
-        tree = ast.parse(cell.source)
+        tree = ast.parse(source)
         constants = [n for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]).isupper()]
         kept = [n for n in tree.body if isinstance(n, KEEPS) or "FEATURES" in ast.unparse(n) or n in constants]
         exec(compile(ast.Module(kept, []), "cell", "exec"), found)  # noqa: S102  (the project's own cells)
     return found
 
 
+def references() -> dict:
+    """The solutions alone: the set-up would start Redis, which three of the four don't need."""
+    found: dict = {"np": np, "pd": pd}
+    for source in chapters.solutions(CHAPTER).values():
+        exec(source, found)  # noqa: S102
+    return found
+
+
+REFERENCES = references()
 NB = defined(("Feature", "stream", "backfill", "latest", "as_of_known"))
 FEATURES = NB["FEATURES"]
 BUSY = FEATURES[0]
@@ -171,7 +174,7 @@ def test_the_reference_of_exercise_2_in_any_order_and_with_any_index(rows, asked
     history, requests = tables(rows, asked)
     shuffled = requests.sample(frac=1, random_state=random.randrange(99)).set_index(pd.Index([3] * len(requests)))
     mixed = history.sample(frac=1, random_state=random.randrange(99))
-    got = defined(("as_of",), exercise=True)["as_of"](shuffled, mixed, ttl)
+    got = REFERENCES["as_of"](shuffled, mixed, ttl)
     expected = [by_hand(history, r, t, ttl) for r, t in shuffled.itertuples(index=False)]
     assert got.dtype == float and not lab.differ(got, np.array(expected)).any()
 
@@ -182,7 +185,7 @@ def test_the_reference_of_exercise_1(rows, asked):
     history, _ = tables(rows, [(0, asked)])
     one = history.drop_duplicates(["event_time", "known_time"])
     plain = list(one[lab.COLUMNS[1:]].itertuples(index=False, name=None))
-    got = defined(("online_value",), exercise=True)["online_value"](plain, asked)
+    got = REFERENCES["online_value"](plain, asked)
     expected = by_hand(one.assign(restaurant=0), 0, asked, float("inf"))
     assert (got is None and isnan(expected)) or got == expected
 
@@ -193,7 +196,7 @@ shares = st.floats(0, 0.03)
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.integers(1, 9), st.tuples(shares, st.floats(1, 1.1)), min_size=1))
 def test_the_reference_of_exercise_4(table):
-    chosen = defined(("choose_ttl",), exercise=True)["choose_ttl"](list(table), [1, 2], lambda ttl, day: table[ttl])
+    chosen = REFERENCES["choose_ttl"](list(table), [1, 2], lambda ttl, day: table[ttl])
     best = min(error for _, error in table.values())
     good = [ttl for ttl, (nulls, error) in table.items() if nulls < 0.01 and error <= 1.02 * best]
     assert chosen == min(good, default=None)

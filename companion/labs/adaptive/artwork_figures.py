@@ -9,13 +9,11 @@ import numpy as np
 
 from companion import draw
 from companion.labs.adaptive import artwork
+from companion.labs.adaptive.artwork_tables import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-#: an estimate and the half-width of its interval, both of shape (logs,)
-Estimate = tuple[np.ndarray, np.ndarray]
 
 
 def tastes(title: artwork.Title, chosen: np.ndarray) -> Figure:

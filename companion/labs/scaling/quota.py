@@ -68,6 +68,17 @@ def first_minute(wrong: np.ndarray, minutes: float, after: int) -> float:
     return (int(np.argmax(lasting)) + 1) / 4 if lasting.any() else math.inf
 
 
+@dataclass
+class _BehindADoor(traffic.ServerPool):
+    """A pool that is reached through a waiting room, which admits up to a busy share of the serving instances."""
+
+    admitted: float = 1.0
+
+    def step(self, arrivals: float) -> traffic.Sample:
+        serving = sum(self.now - at >= self.boot_seconds for at in self.launches)
+        return super().step(min(arrivals, self.admitted * crowds.PER_INSTANCE * serving))
+
+
 def evening(
     trace: np.ndarray, sizes: np.ndarray, above: target_tracking.Plan, *, quota: int, admitted: float
 ) -> Evening:
@@ -82,8 +93,8 @@ def evening(
     if quota < 1 or not 0 < admitted <= 1:
         raise SettingError(f"quota is at least 1 and admitted above 0 and at most 1, got {quota} and {admitted}")
     decide = crowds.Booked(sizes, above)
-    pool = traffic.ServerPool(int(min(sizes[0], quota)), boot_seconds=crowds.BOOT, lag_seconds=crowds.LAG)
-    desired, alarm, inside = [], [], []
+    pool = _BehindADoor(int(min(sizes[0], quota)), boot_seconds=crowds.BOOT, lag_seconds=crowds.LAG, admitted=admitted)
+    desired, alarm = [], []
 
     def wanted(seen: traffic.Observation) -> int:
         size = decide(seen)
@@ -98,14 +109,6 @@ def evening(
         desired.append(size)
         return min(size, quota)
 
-    samples = []
-    for arrivals in traffic.check_trace(trace).tolist():
-        seen = pool.observe()
-        pool.resize(wanted(seen))
-        room = admitted * crowds.PER_INSTANCE * sum(pool.now - at >= crowds.BOOT for at in pool.launches)
-        inside.append(min(arrivals, room))
-        samples.append(pool.step(inside[-1]))
-    names = [name for name in traffic.Run.__dataclass_fields__ if name not in ("service_rate", "step_seconds")]
-    columns = {name: np.array([getattr(sample, name) for sample in samples]) for name in names}
-    run = traffic.Run(**columns, service_rate=pool.service_rate, step_seconds=pool.step_seconds)
-    return Evening(trace, trace - np.array(inside), np.array(desired), run.capacity, np.array(alarm), run)
+    run = traffic.replay(trace, pool, wanted)
+    refused = trace - run.requests_per_second
+    return Evening(trace, refused, np.array(desired), run.capacity, np.array(alarm), run)
