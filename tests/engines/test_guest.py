@@ -136,7 +136,7 @@ def database_dump(owner) -> dict:
     ("arguments", "printed"),
     [
         (
-            ("encryption_access_control", "5-13,15,23-39,45-47,51-52,60"),
+            ("encryption_access_control", "5-17,21-39,45-47,51-52,60"),
             "switches security off          refused",
         ),
         (
