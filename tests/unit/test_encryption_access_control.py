@@ -6,6 +6,7 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -287,3 +288,31 @@ def test_keys_are_rotated_in_batches_that_go_on_where_the_last_one_ended(hospita
     hospital.execute(tables["rewrap"], {"patient_id": 0, "key_version": 2, "wrapped_key": b"x"})
     assert hospital.execute(tables["old_keys"], {"newest": 2, "batch": 9}).fetchall() == [(1, 1, b"w")]
     assert hospital.execute(tables["old_keys"], {"newest": 1, "batch": 9}).fetchall() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [True, False], ids=["as it is", "would have been noticed"])
+def test_no_ticket_and_no_key_stands_in_the_servers_log_or_in_its_activity(owner, kept):
+    quiet = "ALTER ROLE {service} SET log_parameter_max_length = 0;"
+    build(owner, *(() if kept else (quiet, "")))
+    service = SQL("ALTER ROLE {} SET {} = {}")
+    for setting, value in (("log_statement", "all"), ("log_min_duration_statement", "0")):
+        owner.execute(service.format(Identifier(this_run.name("service")), Identifier(setting), Literal(value)))
+    (data,) = owner.execute("SHOW data_directory").fetchone()
+    log = Path(data).parent / "postgres.log"
+    before, given = len(log.read_bytes()), ticket(HANA)
+    with login(owner) as one, login(owner) as thief:
+        one.execute(sql.statements("access/records")["begin"], given)
+        shown = str(thief.execute("SELECT query FROM pg_stat_activity").fetchall())
+        one.execute(SQL("SET LOCAL ROLE {}").format(Identifier(this_run.name("nurse"))))
+        one.execute("SELECT note('read', 0)")
+    said = log.read_bytes()[before:].decode()
+    assert "set_config('records.claims', $1" in said and "set_config('records.claims', $1" in shown
+    assert given["mac"] not in shown
+    assert (given["mac"] in said) != kept, "a ticket in the log is a ticket for whoever reads logs"
+    key = bytes(64).hex()
+    with owner.transaction(force_rollback=True):
+        owner.execute("SET LOCAL log_statement = 'all'; SET LOCAL log_min_duration_statement = 0")
+        owner.execute(sql.statements("access/roles")["quiet"])
+        owner.execute("SELECT %s::bytea, 'after quiet'", (bytes(64),))
+    assert key not in (after := log.read_text()) and "after quiet" not in after
