@@ -381,7 +381,7 @@ def test_a_sealed_record_opens_in_its_place_alone_and_its_length_says_nothing(re
     NB["seal"](keys, ROW | {"version": 2}, {})
     with pytest.raises(NB["Unsealable"], match="not the newest"):
         NB["unseal_newest"](keys, row)
-    keys.destroy(1)
+    keys.destroy_old()
     with pytest.raises(NB["Unsealable"]):
         NB["unseal"](keys, row)
 
