@@ -268,6 +268,9 @@ def test_an_entry_names_the_person_and_its_words_are_few(hospital):
     for forged in ("SELECT note('deleted everything', 0)", "SELECT note(NULL, 0)", "SELECT note('', 0)"):
         assert ask(hospital, ticket(HANA), forged, role="nurse") is None
     assert ask(hospital, ticket(), "SELECT note('read', 0)") is None, "nobody reads nothing"
+    assert ask(hospital, ticket((None, "nurse", "north")), "SELECT note('read', 0)") is None, (
+        "nor does somebody without a name"
+    )
 
 
 @pytest.mark.slow

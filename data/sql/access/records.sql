@@ -81,8 +81,8 @@ DECLARE
     last audit;
     line text;
 BEGIN
-    IF coalesce(action, '') NOT IN ('read', 'missed', 'refused', 'broken') OR (who IS NULL AND action <> 'refused') THEN
-        RAISE insufficient_privilege USING MESSAGE = 'no such entry can be made without a valid ticket';
+    IF coalesce(action, '') NOT IN ('read', 'missed', 'refused', 'broken') OR (who ->> 'sub' IS NULL AND action <> 'refused') THEN
+        RAISE insufficient_privilege USING MESSAGE = 'no such entry can be made, or not without a ticket that names somebody';
     END IF;
     LOCK TABLE audit IN EXCLUSIVE MODE; -- one writer at a time: a chain has one end
     SELECT * INTO last FROM audit ORDER BY seq DESC LIMIT 1;
