@@ -281,7 +281,7 @@ BOOK = (
         "12-privacy-and-strategy",
         "encryption_access_control",
         "Records that a thief can't read",
-        "Seal patients' records, decide twice who sees which, and rehearse eight thefts to learn what leaks.",
+        "Seal patients' records, decide twice who sees which, and rehearse thirteen thefts to learn what leaks.",
         "PostgreSQL, cryptography",
         engines=("postgres",),
     ),

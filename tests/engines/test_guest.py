@@ -75,8 +75,7 @@ def make(variables: dict[str, str], ending: str) -> str:
 # PostgreSQL
 
 
-PRECIOUS_ROLES = ("nurse_north", "nurse_south", "desk_north", "auditor", "service", "may_treat", "may_book",
-                  "clinic_north", "clinic_south", "records_owner", "catalogue")  # fmt: skip
+PRECIOUS_ROLES = ("nurse", "desk", "auditor", "service", "records_owner", "catalogue")
 PRECIOUS = """
 CREATE SCHEMA {schema};
 CREATE TABLE {schema}.patients (id integer PRIMARY KEY, said text);
@@ -137,8 +136,8 @@ def database_dump(owner) -> dict:
     ("arguments", "printed"),
     [
         (
-            ("encryption_access_control", "5,9-15,24-41,45-50,80"),
-            "nurse_north  becomes the owner                  refused",
+            ("encryption_access_control", "5-17,21-39,45-47,51-52,60"),
+            "switches security off          refused",
         ),
         (
             ("sql_partitioning", "5-7,10-16,22,71,88,90-91,104", "5_000_000=20_000", "--before", "71:import psycopg"),

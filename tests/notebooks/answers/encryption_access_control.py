@@ -59,6 +59,16 @@ WRONG = {
             "never be used twice",
         ),
         (
+            "a counter, which begins again after a restart",
+            "import itertools\n_counter = itertools.count()\ndef seal_note(key, text, place):\n    n = next(_counter).to_bytes(12)\n    return n + AESGCM(key).encrypt(n, text.encode(), place.encode())\n",
+            "no counter",
+        ),
+        (
+            "seals no empty text",
+            "def seal_note(key, text, place):\n    n = os.urandom(12)\n    return n + AESGCM(key).encrypt(n, text.encode(), place.encode()) if text else b''\n",
+            "empty text",
+        ),
+        (
             "a nonce of zeros",
             "def seal_note(key, text, place):\n    n = bytes(12)\n    return n + AESGCM(key).encrypt(n, text.encode(), place.encode())\n",
             "never be used twice",
@@ -95,6 +105,11 @@ WRONG = {
             "def rotate_store(store, masters, version):\n    fresh = {p: aes_key_wrap(masters[version], aes_key_unwrap(masters[r['version']], r['wrapped'])) for p, r in store.items()}\n    for p, w in fresh.items():\n        store[p].update(version=version, wrapped=w)\n    return len(fresh)\n",
             "return how many you changed",
         ),
+        (
+            "only what is older",
+            "def rotate_store(store, masters, version):\n    fresh = {p: aes_key_wrap(masters[version], aes_key_unwrap(masters[r['version']], r['wrapped'])) for p, r in store.items() if r['version'] < version}\n    for p, w in fresh.items():\n        store[p].update(version=version, wrapped=w)\n    return len(fresh)\n",
+            "newer version than the one asked for",
+        ),
     ],
     "encryption_access_control-3": [
         (
@@ -121,6 +136,21 @@ WRONG = {
             "asks the witness first",
             "def verify(trail, anchors):\n    if any(i >= len(trail) or trail[i]['hash'] != h for i, h in anchors.items()):\n        return 'witness'\n    p = bytes(32)\n    for e in trail:\n        p = hashlib.sha256(p + e['text']).digest()\n        if p != e['hash']:\n            return 'chain'\n    return 'ok'\n",
             "told first",
+        ),
+        (
+            "asks the last anchor alone",
+            "def verify(trail, anchors):\n    p = bytes(32)\n    for e in trail:\n        p = hashlib.sha256(p + e['text']).digest()\n        if p != e['hash']:\n            return 'chain'\n    if not anchors:\n        return 'ok'\n    i = max(anchors)\n    return 'ok' if i < len(trail) and trail[i]['hash'] == anchors[i] else 'witness'\n",
+            "not only the last",
+        ),
+        (
+            "counts from 1",
+            "def verify(trail, anchors):\n    p = bytes(32)\n    for e in trail:\n        p = hashlib.sha256(p + e['text']).digest()\n        if p != e['hash']:\n            return 'chain'\n    return 'ok' if all(0 < i <= len(trail) and trail[i - 1]['hash'] == h for i, h in anchors.items()) else 'witness'\n",
+            "agrees with both anchors",
+        ),
+        (
+            "takes position 0 for no position",
+            "def verify(trail, anchors):\n    p = bytes(32)\n    for e in trail:\n        p = hashlib.sha256(p + e['text']).digest()\n        if p != e['hash']:\n            return 'chain'\n    return 'witness' if any(i and (i >= len(trail) or trail[i]['hash'] != h) for i, h in anchors.items()) else 'ok'\n",
+            "first entry",
         ),
     ],
 }
