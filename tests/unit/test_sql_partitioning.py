@@ -1,10 +1,12 @@
 """The meters, their COPY format, and the SQL files: what the notebook sql_partitioning stands on."""
 
+import re
 import struct
 
 import numpy as np
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier, Literal
 
 from companion import DatasetError
 from companion.configs import sql
@@ -116,6 +118,127 @@ def test_months_are_those_of_utc_wherever_the_session_is(database, tables):
 def test_a_name_that_needs_quotes_is_no_obstacle(database, tables):
     database.execute('CREATE TABLE "Odd; name" (at timestamptz) PARTITION BY RANGE (at)')
     assert database.execute("SELECT ensure_months('\"Odd; name\"', '2025-01-01', 2)").fetchone() == (2,)
+
+
+def stranger(database) -> psycopg.Connection:
+    """Another session in the test's schema."""
+    return psycopg.connect(
+        database.info.dsn,
+        password=database.info.password,
+        autocommit=True,
+        options="-c search_path=t -c lock_timeout=300",
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TABLE readings_2025_05 (LIKE plain)",
+        "CREATE VIEW readings_2025_05 AS SELECT * FROM plain",
+        "CREATE TABLE readings_2025_05 PARTITION OF readings FOR VALUES FROM ('2025-06-01+00') TO ('2025-07-01+00')",
+        "CREATE TABLE readings_2025_05 PARTITION OF readings FOR VALUES FROM ('2025-05-01+00') TO ('2025-05-31+00')",
+        "CREATE TABLE readings_2025_05 PARTITION OF readings FOR VALUES FROM ('2025-05-01+00') TO (MAXVALUE)",
+        "CREATE TABLE others (LIKE plain) PARTITION BY RANGE (read_at);"
+        "CREATE TABLE readings_2025_05 PARTITION OF others FOR VALUES FROM ('2025-05-01+00') TO ('2025-06-01+00')",
+    ],
+    ids=["standalone", "view", "another month", "a day short", "open above", "another parent"],
+)
+def test_a_table_of_the_right_name_is_not_taken_for_the_month(database, tables, made):
+    database.execute(made)
+    with pytest.raises(psycopg.errors.DuplicateTable, match="readings_2025_05 is there, but is not the partition of"):
+        ensure(database, "2024-01-01", 17)
+    assert database.execute("SELECT to_regclass('readings_2024_01')").fetchone() == (None,), "all of them or none"
+
+
+@pytest.mark.slow
+def test_a_detach_that_was_broken_off_is_not_taken_for_the_month(database, tables):
+    database.execute("DROP TABLE readings_default")
+    ensure(database, "2025-05-01", 1)
+    with stranger(database) as reader, stranger(database) as job:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM readings")
+        job.execute("SET statement_timeout = 300; SET lock_timeout = 0")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            job.execute("ALTER TABLE readings DETACH PARTITION readings_2025_05 CONCURRENTLY")
+    with pytest.raises(psycopg.errors.DuplicateTable, match="readings_2025_05 is there"):
+        ensure(database, "2025-05-01", 1)
+
+
+@pytest.mark.slow
+def test_a_name_that_postgresql_would_cut_is_refused(database, tables):
+    long = "r" * 60
+    database.execute(f"CREATE TABLE {long} (LIKE plain) PARTITION BY RANGE (read_at)")
+    with pytest.raises(psycopg.errors.RaiseException, match="too long"):
+        database.execute("SELECT ensure_months(%s, '2025-01-01', 12)", (long,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["ISO, MDY", "SQL, DMY", "German", "Postgres, MDY"])
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_the_second_run_knows_its_months_by_any_style_of_dates(database, tables, style, kind):
+    with database.transaction():
+        database.execute(f"SET LOCAL datestyle = '{style}'; SET LOCAL timezone = 'America/St_Johns'")
+        database.execute(f"CREATE TABLE other (at {kind} NOT NULL) PARTITION BY RANGE (at)")
+        made = [database.execute("SELECT ensure_months('other', '2025-02-03', 12)").fetchone()[0] for _ in range(2)]
+    assert made == [12, 0]
+    (bound,) = [b for n, b in database.execute(tables["partitions"], {"parent": "other"}) if n == "other_2025_02"]
+    assert re.findall(r"\d{4}-\d\d-\d\d", bound) == ["2025-02-01", "2025-03-01"]
+
+
+@pytest.mark.slow
+def test_what_the_parent_has_a_new_month_has_as_well(database, tables):
+    database.execute(
+        "CREATE TABLE rich (id bigint GENERATED ALWAYS AS IDENTITY, at timestamptz NOT NULL, x integer DEFAULT 7 CHECK (x > 0),"
+        " twice integer GENERATED ALWAYS AS (x * 2) STORED, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); CREATE INDEX ON rich (x)"
+    )
+    database.execute("SELECT ensure_months('rich', '2025-01-01', 2)")
+    database.execute("INSERT INTO rich (at) VALUES ('2025-01-05'), ('2025-02-05')")
+    assert database.execute("SELECT id, x, twice, tableoid::regclass::text FROM rich ORDER BY id").fetchall() == [
+        (1, 7, 14, "rich_2025_01"), (2, 7, 14, "rich_2025_02")
+    ]  # fmt: skip
+    assert database.execute("SELECT count(*) FROM pg_index WHERE indrelid = 'rich_2025_01'::regclass").fetchone() == (
+        2,
+    )
+
+
+@pytest.mark.slow
+def test_the_nightly_job_neither_waits_for_a_report_nor_makes_readers_wait(database, tables):
+    ensure(database, "2025-01-01", 2)
+    question = "SELECT count(*) FROM readings WHERE read_at BETWEEN '2025-01-14' AND '2025-01-15'"
+    with stranger(database) as report, stranger(database) as job, stranger(database) as reader:
+        report.execute("BEGIN")
+        report.execute(question)
+        job.execute("BEGIN")
+        job.execute("SELECT ensure_months('readings', '2025-03-01', 1)")
+        assert reader.execute(question).fetchone() == (0,), "while the job's transaction is open"
+        job.execute("COMMIT")
+        # prove by breaking: what stood there before waits for the report
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            job.execute("CREATE TABLE x PARTITION OF readings FOR VALUES FROM ('2025-04-01+00') TO ('2025-05-01+00')")
+
+
+@pytest.mark.slow
+def test_strays_leave_the_default_while_readers_go_on(database, tables):
+    upkeep = sql.statements("partitioning/upkeep")["out_of_the_default"]
+    database.execute(
+        "INSERT INTO readings VALUES ('2026-01-01', 1, 'NO', 5), ('2026-01-31', 2, 'NO', 6), ('2026-02-01', 3, 'NO', 7)"
+    )
+    parts = {
+        "partition": Identifier("readings_2026_01"),
+        "start": Literal("2026-01-01+00"),
+        "stop": Literal("2026-02-01+00"),
+    }
+    move, _, attach = SQL(upkeep).format(**parts).as_string().rpartition("ALTER TABLE")
+    with stranger(database) as reader, stranger(database) as writer, database.transaction():
+        database.execute(move)
+        assert reader.execute("SELECT count(*) FROM readings").fetchone() == (3,), "readers see it as it was"
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            writer.execute("INSERT INTO readings VALUES ('2026-01-15', 1, 'NO', 5)")
+        database.execute("ALTER TABLE" + attach)
+    where = database.execute("SELECT meter_id, tableoid::regclass::text FROM readings ORDER BY 1").fetchall()
+    assert where == [(1, "readings_2026_01"), (2, "readings_2026_01"), (3, "readings_default")]
+    assert ensure(database, "2026-01-01", 1) == 0
 
 
 @pytest.mark.slow
