@@ -16,7 +16,7 @@ CREATE TABLE readings_default PARTITION OF readings DEFAULT;
 
 -- name: ensure_months
 -- CREATE ... PARTITION OF would lock every reader of the parent out. A table on the side and ATTACH do not: the parent gets
--- SHARE UPDATE EXCLUSIVE, which readers and writers pass. Only a default partition is locked, while its rows are looked at.
+-- SHARE UPDATE EXCLUSIVE, which readers and writers pass. Only a default partition is locked, so that its rows can be looked through.
 CREATE FUNCTION ensure_months(parent regclass, first date, months integer) RETURNS integer
 LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 DECLARE
