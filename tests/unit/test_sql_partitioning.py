@@ -2,13 +2,19 @@
 
 import re
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import psycopg
 import pytest
+from harness import chapters
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg.sql import SQL, Identifier, Literal
 
 from companion import DatasetError
+from companion.book import chapter
 from companion.configs import sql
 from companion.datasets import meters
 from companion.errors import SettingError
@@ -239,6 +245,97 @@ def test_strays_leave_the_default_while_readers_go_on(database, tables):
     where = database.execute("SELECT meter_id, tableoid::regclass::text FROM readings ORDER BY 1").fetchall()
     assert where == [(1, "readings_2026_01"), (2, "readings_2026_01"), (3, "readings_default")]
     assert ensure(database, "2026-01-01", 1) == 0
+
+
+@pytest.mark.slow
+def test_four_jobs_at_once_make_each_month_once(database, tables):
+    def job(_: int) -> int:
+        with stranger(database) as session:
+            session.execute("SET lock_timeout = '30s'")
+            return ensure(session, "2026-02-01", 3)
+
+    with ThreadPoolExecutor(4) as jobs:
+        assert sorted(jobs.map(job, range(4))) == [0, 0, 0, 3]
+
+
+# the exercises' own answers, by their statements
+
+
+def own_answers(**names) -> dict:
+    """What the book's own solutions define."""
+    space = {
+        "SQL": SQL,
+        "Identifier": Identifier,
+        "Literal": Literal,
+        "UTC": UTC,
+        "date": date,
+        "datetime": datetime,
+        **names,
+    }
+    for source in chapters.solutions(chapter("sql_partitioning")).values():
+        exec(source, space)  # noqa: S102  (the project's own cells)
+    return space
+
+
+def _node(name: str | None, loops: int, below: list[tuple[dict, set]]) -> tuple[dict, set]:
+    plan = {"Node Type": "?", "Actual Loops": loops} | ({"Relation Name": name} if name else {})
+    own = {name} if name and loops else set()
+    return plan | ({"Plans": [p for p, _ in below]} if below else {}), own.union(*(names for _, names in below))
+
+
+_NAMES, _LOOPS = st.none() | st.sampled_from("abcdef"), st.integers(0, 3)
+_LEAVES = st.builds(_node, _NAMES, _LOOPS, st.just([]))
+TREES = st.recursive(
+    _LEAVES, lambda below: st.builds(_node, _NAMES, _LOOPS, st.lists(below, max_size=3)), max_leaves=12
+)
+
+
+@pytest.fixture
+def visits(database, tables):
+    """The exercises' table, empty but for its default."""
+    database.execute("CREATE TABLE visits (at timestamptz NOT NULL) PARTITION BY RANGE (at)")
+    database.execute("CREATE TABLE visits_default PARTITION OF visits DEFAULT")
+    return database
+
+
+@given(TREES)
+def test_executed_names_the_tables_of_the_nodes_that_ran(tree):
+    plan, expected = tree
+    assert own_answers()["executed"](plan) == expected
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_visits_are_counted_and_routed_by_their_month(visits, data):
+    own = own_answers(lab=visits)
+    moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 31), timezones=st.just(UTC))
+    edges = st.builds(lambda y, m, us: datetime(y, m, 1, tzinfo=UTC) + timedelta(microseconds=us),
+                      st.integers(2024, 2026), st.integers(1, 12), st.sampled_from([-1, 0, 1]))  # fmt: skip
+    at = data.draw(st.lists(moments | edges, min_size=1, max_size=10))
+    with visits.transaction(force_rollback=True):
+        month = at[0].year, at[0].month
+        own["add_month"](*month)
+        visits.cursor().executemany("INSERT INTO visits VALUES (%s)", [(a,) for a in at])
+        inside = sum((a.year, a.month) == month for a in at)
+        assert visits.execute(*own["month_query"](*month)).fetchone() == (inside,)
+        name = "visits_{}_{:02d}".format(*month)
+        assert visits.execute(SQL("SELECT count(*) FROM {}").format(Identifier(name))).fetchone() == (inside,)
+
+
+@pytest.mark.slow
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keep_from=st.dates(date(2023, 12, 1), date(2025, 2, 1)) | st.sampled_from([date(2024, m, 1) for m in range(1, 13)])
+)
+def test_retired_is_what_lies_wholly_before(visits, keep_from):
+    with visits.transaction(force_rollback=True):
+        visits.execute("SELECT ensure_months('visits', '2024-01-01', 12)")
+        bounds = [(f"visits_2024_{m:02d}", date(2024, m, 1), date(2024 + m // 12, m % 12 + 1, 1)) for m in range(1, 13)]
+        retired = own_answers(lab=visits, bounds=lambda: bounds)["retire"](keep_from)
+        assert sorted(retired) == [name for name, _, stop in bounds if stop <= keep_from]
+        left = [n for n, _ in visits.execute(sql.statements("partitioning/tables")["partitions"], {"parent": "visits"})]
+        assert left == [*sorted({name for name, *_ in bounds} - set(retired)), "visits_default"]
 
 
 @pytest.mark.slow
