@@ -1,5 +1,6 @@
-"""Electricity meters: millions of readings of one year in the order in which they arrived, as a NumPy table.
+"""Electricity meters: a sample of the half-hourly readings of one year, millions of them, in the order in which they arrived.
 
+A NumPy table. A year of every half hour would be 175,200,000 rows; with fewer, all meters have equally many (to within one), spread over the year.
 Simulated with whole numbers only, from tables of hours and months, so that every sum is exact and the same everywhere.
 """
 

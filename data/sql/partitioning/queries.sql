@@ -16,11 +16,11 @@ SELECT count(*) FROM (
     SELECT * FROM {right} WHERE read_at >= %(start)s AND read_at < %(stop)s
 ) AS only_left;
 
--- name: generic_plan
+-- name: prepare
 PREPARE month_of (timestamptz, timestamptz) AS
 SELECT sum(watt_hours) FROM readings WHERE read_at >= $1 AND read_at < $2;
 
--- name: generic_plan_run
+-- name: execute
 EXECUTE month_of ({start}, {stop});
 
 -- name: stable_function
@@ -63,7 +63,16 @@ SELECT sum(watt_hours) FROM {table} WHERE meter_id = %(meter)s;
 -- name: one_region
 SELECT sum(watt_hours) FROM {table} WHERE region = %(region)s;
 
--- name: bill
-SELECT r.meter_id, sum(r.watt_hours * m.price::bigint) AS amount
-FROM by_meter AS r JOIN meters AS m USING (meter_id)
-GROUP BY r.meter_id;
+-- name: plans_made
+SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE name = 'month_of';
+
+-- name: locks
+SELECT DISTINCT ON (relname) relname, regexp_replace(mode, 'Lock$', '')
+FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE pid = pg_backend_pid() AND granted AND relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+ORDER BY relname, array_position(
+    ARRAY['AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock',
+          'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'], mode) DESC;
+
+-- name: parents_statistics
+SELECT count(*) FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'readings' AND inherited;

@@ -15,11 +15,16 @@ CREATE TABLE readings (LIKE plain) PARTITION BY RANGE (read_at);
 CREATE TABLE readings_default PARTITION OF readings DEFAULT;
 
 -- name: ensure_months
+-- CREATE ... PARTITION OF would lock every reader of the parent out. A table on the side and ATTACH do not: the parent gets
+-- SHARE UPDATE EXCLUSIVE, which readers and writers pass. Only a default partition is locked, so that its rows can be looked through.
 CREATE FUNCTION ensure_months(parent regclass, first date, months integer) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 DECLARE
     created integer := 0;
     lower   date;
+    upper   date;
+    place   text;
+    name    text;
     child   text;
 BEGIN
     IF months NOT BETWEEN 1 AND 120 THEN
@@ -29,14 +34,29 @@ BEGIN
     PERFORM pg_advisory_xact_lock('pg_class'::regclass::integer, parent::oid::integer);
     FOR n IN 0 .. months - 1 LOOP
         lower := date_trunc('month', first::timestamp) + make_interval(months => n);
-        SELECT format('%I.%I', nspname, relname || to_char(lower, '_YYYY_MM')) INTO child
+        upper := lower + interval '1 month';
+        SELECT nspname, relname || to_char(lower, '_YYYY_MM') INTO place, name
         FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace WHERE pg_class.oid = parent;
+        IF octet_length(name) > 63 THEN
+            RAISE EXCEPTION 'the name % is too long: PostgreSQL would cut it', name;
+        END IF;
+        child := format('%I.%I', place, name);
         IF to_regclass(child) IS NULL THEN
+            EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING ALL EXCLUDING INDEXES EXCLUDING IDENTITY)', child, parent);
             EXECUTE format(
-                'CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%L) TO (%L)',
-                child, parent, lower::timestamp AT TIME ZONE 'UTC', (lower + interval '1 month') AT TIME ZONE 'UTC'
+                'ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+                parent, child, lower::timestamptz, upper::timestamptz
             );
             created := created + 1;
+        ELSIF NOT EXISTS (  -- a table of that name is not yet the month: it has to hang on this parent, with these bounds
+            SELECT FROM pg_inherits
+            JOIN pg_class AS c ON c.oid = inhrelid
+            CROSS JOIN regexp_match(pg_get_expr(relpartbound, c.oid), '^FOR VALUES FROM \(''([^'']+)''\) TO \(''([^'']+)''\)$') AS ends
+            WHERE inhrelid = to_regclass(child) AND inhparent = parent AND NOT inhdetachpending
+              AND ends[1]::timestamptz = lower AND ends[2]::timestamptz = upper
+        ) THEN
+            RAISE EXCEPTION '% is there, but is not the partition of % from % to %', to_regclass(child), parent, lower, upper
+                USING ERRCODE = 'duplicate_table', HINT = 'Attach it, or rename it, and run this again.';
         END IF;
     END LOOP;
     RETURN created;
@@ -73,11 +93,3 @@ CREATE TABLE by_both_h1_0 PARTITION OF by_both_h1 FOR VALUES WITH (MODULUS 2, RE
 CREATE TABLE by_both_h1_1 PARTITION OF by_both_h1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 CREATE TABLE by_both_h2_0 PARTITION OF by_both_h2 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE by_both_h2_1 PARTITION OF by_both_h2 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-
--- name: meters
-CREATE TABLE meters (meter_id integer PRIMARY KEY, price integer NOT NULL) PARTITION BY HASH (meter_id);
-CREATE TABLE meters_0 PARTITION OF meters FOR VALUES WITH (MODULUS 4, REMAINDER 0);
-CREATE TABLE meters_1 PARTITION OF meters FOR VALUES WITH (MODULUS 4, REMAINDER 1);
-CREATE TABLE meters_2 PARTITION OF meters FOR VALUES WITH (MODULUS 4, REMAINDER 2);
-CREATE TABLE meters_3 PARTITION OF meters FOR VALUES WITH (MODULUS 4, REMAINDER 3);
-INSERT INTO meters SELECT id, 20 + id % 7 FROM generate_series(0, 9999) AS id;
