@@ -68,7 +68,9 @@ class Recommender:
 
     def __init__(self, database: psycopg.Connection, store: Redis):
         self.database, self.store, self.token = database, store, password()
+        self._sessions = password()
         self.folder = workspace("services")
+        self.folder.chmod(0o700)
         self.schema = self.prefix = "none yet"
         self._running: list[SupervisedProcess] = []
         self._addresses: dict[str, str] = {}
@@ -96,7 +98,14 @@ class Recommender:
         """What a service is told: the addresses that are its own to know, and the token. Secrets: for no output."""
         known = {"catalogue": ["CATALOGUE_DATABASE_URL"], "features": ["FEATURES_REDIS_URL"]}
         variables = known.get(name, ["CATALOGUE_URL", "FEATURES_URL"])
-        return {"RECOMMENDER_TOKEN": self.token, **{v: self._addresses[v] for v in variables}}
+        sessions = {} if name in known else {"RANKING_SESSIONS_KEY": self._sessions}
+        return {"RECOMMENDER_TOKEN": self.token, **sessions, **{v: self._addresses[v] for v in variables}}
+
+    def session(self, customer: int, seconds: float = 3600.0) -> dict[str, str]:
+        """The header that a customer's page sends after the shop's login, which this stands for."""
+        from recommender.common.identity import issue
+
+        return {"Authorization": f"Bearer {issue(self._sessions, customer, seconds)}"}
 
     def log(self) -> list[dict]:
         """The JSON lines of all services: requests, and spans in the order in which they began."""
