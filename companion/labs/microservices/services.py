@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -76,7 +76,15 @@ class Recommender:
         self._addresses: dict[str, str] = {}
 
     def start(
-        self, name: str, *, workers: int = 1, threads: int = 4, restart: bool = True, **settings: float
+        self,
+        name: str,
+        *,
+        workers: int = 1,
+        threads: int = 4,
+        restart: bool = True,
+        worker: str = "",
+        addresses: Mapping[str, str] | None = None,
+        **settings: float,
     ) -> SupervisedProcess:
         """Start one more instance of a service, and wait until it is ready.
 
@@ -84,13 +92,16 @@ class Recommender:
             name: one of ``NAMES``.
             workers, threads: of gunicorn.
             restart: start it again when it dies.
+            worker: gunicorn's class of worker, such as ``gthread``; by default the services' own.
+            addresses: other ones than the neighbours' own, by variable (``CATALOGUE_URL``).
             settings: by their names in the service's ``Settings`` (``cooldown=0.5``).
 
         Raises:
             SettingError: there is no such service.
             EngineUnavailable: it did not get ready; the message has the end of its log.
         """
-        service = self._launch(name, workers, threads, restart, settings)
+        more = {**({"SERVICE_WORKER_CLASS": worker} if worker else {}), **(addresses or {})}
+        service = self._launch(name, workers, threads, restart, settings, more)
         _wait_until_ready(name, service)
         return service
 
@@ -114,7 +125,13 @@ class Recommender:
         return sorted(found, key=lambda line: line.get("start", 0.0))
 
     def _launch(
-        self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]
+        self,
+        name: str,
+        workers: int,
+        threads: int,
+        restart: bool,
+        settings: dict[str, float],
+        more: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
@@ -133,6 +150,7 @@ class Recommender:
                 "FEATURES_PREFIX": self.prefix,
                 **self.environment(name),
                 **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},
+                **(more or {}),
             },
         )
         self._running.append(service)
