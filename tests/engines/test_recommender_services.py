@@ -41,6 +41,7 @@ from companion import EngineUnavailable, checkout, draw
 from companion.engines import redis as redis_engine
 from companion.errors import SettingError
 from companion.labs.microservices import services
+from companion.labs.microservices.relay import Relay
 from companion.measure import load
 from companion.processes.server import free_port
 from companion.processes.supervised import SupervisedProcess
@@ -608,6 +609,22 @@ class Peer:
             return error.reason, time.monotonic() - began, called
         finally:
             self._listener.close()
+
+
+def test_a_relay_is_a_line_that_takes_time_and_can_be_cut():
+    body = b'{"a": 1}'
+    peer = Peer(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 8\r\n\r\n" + body)
+    with Relay(peer.url, delay=0.2) as line:
+        began = time.monotonic()
+        assert requests.get(line.url, timeout=30).content == body
+        assert time.monotonic() - began >= 0.2
+        line.delay, line.drip = 0, 0.002
+        began = time.monotonic()
+        assert requests.get(line.url, timeout=30).content == body
+        assert time.monotonic() - began >= 0.002 * len(body)
+    line.close()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(line.url, timeout=5)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
 from types import TracebackType
 
 _PIECE = 64 * 1024
@@ -44,28 +46,47 @@ class Relay:
                 for line in (near, far):
                     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open |= {near, far}
-                for source, target, answers in ((near, far, False), (far, near, True)):
-                    threading.Thread(target=self._pass_on, args=(source, target, answers), daemon=True).start()
+                pieces: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+                for work in (
+                    partial(self._questions, near, far),
+                    partial(self._answers, far, pieces),
+                    partial(self._hand_out, pieces, near),
+                ):
+                    threading.Thread(target=work, daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+    def _questions(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
-            while data := source.recv(_PIECE):
-                if answers:
-                    time.sleep(self.delay)
-                step = 1 if answers and self.drip else len(data)
+            while data := near.recv(_PIECE):
+                far.sendall(data)
+        self._cut(far)
+
+    def _answers(self, far: socket.socket, pieces: SimpleQueue[tuple[float, bytes]]) -> None:
+        with suppress(OSError):
+            while data := far.recv(_PIECE):
+                pieces.put((time.monotonic() + self.delay, data))
+        pieces.put((0.0, b""))
+
+    def _hand_out(self, pieces: SimpleQueue[tuple[float, bytes]], target: socket.socket) -> None:
+        """Each piece when its time has come; those behind it have been on their way meanwhile."""
+        with suppress(OSError):
+            while (piece := pieces.get())[1]:
+                due, data = piece
+                time.sleep(max(0.0, due - time.monotonic()))
+                step = 1 if self.drip else len(data)
                 for start in range(0, len(data), step):
                     target.sendall(data[start : start + step])
-                    if answers and self.drip:
-                        time.sleep(self.drip)
-        for line in (source, target):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+                    time.sleep(self.drip)
+        self._cut(target)
+
+    @staticmethod
+    def _cut(line: socket.socket) -> None:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Cut everything; twice does nothing."""
         for line in (self._listener, *list(self._open)):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+            self._cut(line)
             line.close()
 
     def __enter__(self) -> Relay:
