@@ -256,9 +256,18 @@ BOOK = (
     Chapter(
         "10-microservices",
         "flask_service",
-        "Three services, and any of them may fail",
-        "Split a recommender into services, attack their contracts, and keep answering while one is killed, frozen or locked.",
+        "Three services: contracts, and careful callers",
+        "Split a recommender into services with sessions and contracts, and call each so that its trouble stays its own.",
         "Flask, PostgreSQL, Redis",
+        engines=("postgres", "redis"),
+    ),
+    Chapter(
+        "10-microservices",
+        "flask_resilience",
+        "Three services: measure them, break them",
+        "Deeper: find the laws in their latencies, kill, freeze and lock them, and run three attacks that worked.",
+        "Flask, PostgreSQL, Redis",
+        prerequisites=("flask_service",),
         engines=("postgres", "redis"),
     ),
     Chapter(
@@ -291,7 +300,6 @@ BOOK = (
 FIRST_EDITION = frozenset(
     {
         "encryption_access_control",
-        "flask_service",
         "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",

@@ -44,10 +44,15 @@ up)
   fi
   grep -q '^RECOMMENDER_TOKEN=' $SECRETS ||
     printf 'RECOMMENDER_TOKEN=%s\nCATALOGUE_PASSWORD=%s\n' "$(secret)" "$(secret)" >> $SECRETS
+  grep -q '^RANKING_SESSIONS_KEY=' $SECRETS ||
+    printf 'FEATURES_REDIS_PASSWORD=%s\nRANKING_SESSIONS_KEY=%s\n' "$(secret)" "$(secret)" >> $SECRETS
   # what is set already wins
   kept_redis=${REDIS_PASSWORD:-} kept_postgres=${POSTGRES_PASSWORD:-}
   kept_token=${RECOMMENDER_TOKEN:-} kept_catalogue=${CATALOGUE_PASSWORD:-}
+  kept_features=${FEATURES_REDIS_PASSWORD:-} kept_sessions=${RANKING_SESSIONS_KEY:-}
   . ./$SECRETS
+  export FEATURES_REDIS_PASSWORD="${kept_features:-$FEATURES_REDIS_PASSWORD}"
+  export RANKING_SESSIONS_KEY="${kept_sessions:-$RANKING_SESSIONS_KEY}"
   export RECOMMENDER_TOKEN="${kept_token:-$RECOMMENDER_TOKEN}" CATALOGUE_PASSWORD="${kept_catalogue:-$CATALOGUE_PASSWORD}"
   export REDIS_PASSWORD="${kept_redis:-$REDIS_PASSWORD}" POSTGRES_PASSWORD="${kept_postgres:-$POSTGRES_PASSWORD}"
   # an image that is not given is built, by what builds them everywhere else: one set of arguments, one cache
@@ -63,7 +68,7 @@ up)
   echo "  export DASK_SCHEDULER_ADDRESS=tcp://127.0.0.1:${DASK_PORT:-8786}"
   echo "  export REDIS_URL=redis://:\$REDIS_PASSWORD@127.0.0.1:${REDIS_PORT:-6379}/0"
   echo "  export DATABASE_URL=postgresql://companion:\$POSTGRES_PASSWORD@127.0.0.1:${POSTGRES_PORT:-5432}/companion"
-  echo "The services: http://127.0.0.1:${PROXY_PORT:-8080}/model/ and /nlp/. Stop it: make cluster-down"
+  echo "The services: http://127.0.0.1:${PROXY_PORT:-8080}/model/ and /nlp/ (with the recommender /shop/). Stop it: make cluster-down"
   ;;
 down)
   refuse_what_is_not_ours

@@ -2,6 +2,8 @@
 
 import os
 
+os.environ.setdefault("SERVICE_MOST_BODY", str(64 * 1024))
+
 from serving.gunicorn_conf import *  # noqa: F403
 
 accesslog = os.environ.get("SERVICE_ACCESS_LOG")

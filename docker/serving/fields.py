@@ -7,12 +7,15 @@ a question that nobody asked.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, cast
 
 from apiflask import Schema
 from apiflask.fields import Field, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 from marshmallow import RAISE, ValidationError
+
+_DIGITS = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class Number(Field):
@@ -37,6 +40,15 @@ class Whole(Integer):
 
     def _deserialize(self, value, attr, data, **kwargs) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class Digits(Integer):
+    """An integer in a query, as text: ASCII digits, with a minus where it may be negative (int() also takes ``٧``, ``1_0`` and blanks)."""
+
+    def _deserialize(self, value, attr, data, **kwargs) -> int:
+        if not isinstance(value, str) or not _DIGITS.fullmatch(value):
             raise self.make_error("invalid")
         return int(value)
 

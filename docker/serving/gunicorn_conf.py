@@ -16,7 +16,7 @@ pidfile = os.environ.get("SERVICE_PIDFILE", "/tmp/gunicorn.pid")  # noqa: S108  
 preload_app = True
 workers = int(os.environ.get("SERVICE_WORKERS", "2"))
 threads = int(os.environ.get("SERVICE_THREADS", "4"))
-worker_class = "serving.worker.DrainingWorker"
+worker_class = os.environ.get("SERVICE_WORKER_CLASS", "serving.worker.DrainingWorker")
 # a worker that has not told the master for this long that it is alive is killed
 timeout = 30
 # after SIGTERM: what is under way may take so long; `docker stop` kills after ten seconds

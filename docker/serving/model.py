@@ -72,7 +72,9 @@ def create_app(
         example={"instances": [example]},
     )
     @app.output(_answer(prediction))
-    @app.doc(summary="Predict, one answer an instance", operation_id="predict", responses=web.problems(400, 413, 415))
+    @app.doc(
+        summary="Predict, one answer an instance", operation_id="predict", responses=web.problems(400, 411, 413, 415)
+    )
     def predict_(body: dict[str, Any]) -> dict[str, Any]:
         predictions = predict(artefact.model, body["instances"])
         _predictions.inc(len(predictions))

@@ -22,6 +22,7 @@ from apiflask.validators import OneOf
 from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from werkzeug.routing import IntegerConverter
 
 PROBLEM = "application/problem+json"
 #: set by the worker on SIGTERM: still serving, but no longer asking for traffic
@@ -32,8 +33,14 @@ _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 Responses = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 
 
+class _AsciiInteger(IntegerConverter):
+    """Of a path: Python's own digits are those of every script, and ``/customers/٧`` would be a second name of number 7."""
+
+    regex = "[0-9]{1,18}"
+
+
 class Problem(Schema):
-    """RFC 9457."""
+    """RFC 9457, with two members of our own: ``request_id``, and ``errors``."""
 
     type = String(required=True)
     title = String(required=True)
@@ -67,6 +74,7 @@ def new_app(name: str, title: str, version: str, *, most_bytes: int) -> APIFlask
         HTTP_ERROR_SCHEMA=Problem,
         AUTO_404_RESPONSE=False,
     )
+    app.url_map.converters["int"] = _AsciiInteger
     assert isinstance(app.json, DefaultJSONProvider)
     app.json.sort_keys = False
     count_requests(app)
@@ -168,18 +176,23 @@ def speak_problems(app: APIFlask) -> None:
     def check_body() -> None:
         if request.method != "POST" or request.url_rule is None:
             return
+        if "Transfer-Encoding" in request.headers:
+            # how long it will be is not known before it is there; a proxy in front that buffers says it
+            raise HTTPError(HTTPStatus.LENGTH_REQUIRED, "send Content-Length: a body in chunks is not read")
         if request.mimetype != "application/json":
             raise HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json")
         try:
             # get_data refuses what is too large; json what is no JSON, what nests too deep, numbers of thousands of digits
-            json.loads(request.get_data().decode(), parse_constant=_no_constant)
+            json.loads(request.get_data().decode(), parse_constant=_no_constant, object_pairs_hook=_no_twice)
         except (ValueError, RecursionError) as error:
             reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
             raise HTTPError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}") from error
 
     @app.error_processor
     def problem(error: HTTPError) -> Response:
-        status = HTTPStatus(error.status_code)
+        # a header that is missing or wrong is no matter of the body's content
+        headers_only = isinstance(error.detail, dict) and set(error.detail) == {"headers"}
+        status = HTTPStatus(HTTPStatus.BAD_REQUEST if headers_only else error.status_code)
         detail = error.message or status.description or status.phrase
         body = {
             "type": "about:blank",
@@ -208,6 +221,13 @@ def speak_problems(app: APIFlask) -> None:
         for schema in spec["components"]["schemas"].values():
             schema["additionalProperties"] = False
         return spec
+
+
+def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # of two readers one takes the first, one the last
+        raise ValueError("a name stands in it twice")
+    return found
 
 
 def _no_constant(name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -68,13 +68,23 @@ class Recommender:
 
     def __init__(self, database: psycopg.Connection, store: Redis):
         self.database, self.store, self.token = database, store, password()
+        self._sessions = password()
         self.folder = workspace("services")
+        self.folder.chmod(0o700)
         self.schema = self.prefix = "none yet"
         self._running: list[SupervisedProcess] = []
         self._addresses: dict[str, str] = {}
 
     def start(
-        self, name: str, *, workers: int = 1, threads: int = 4, restart: bool = True, **settings: float
+        self,
+        name: str,
+        *,
+        workers: int = 1,
+        threads: int = 4,
+        restart: bool = True,
+        worker: str = "",
+        addresses: Mapping[str, str] | None = None,
+        **settings: float,
     ) -> SupervisedProcess:
         """Start one more instance of a service, and wait until it is ready.
 
@@ -82,13 +92,16 @@ class Recommender:
             name: one of ``NAMES``.
             workers, threads: of gunicorn.
             restart: start it again when it dies.
+            worker: gunicorn's class of worker, such as ``gthread``; by default the services' own.
+            addresses: other ones than the neighbours' own, by variable (``CATALOGUE_URL``).
             settings: by their names in the service's ``Settings`` (``cooldown=0.5``).
 
         Raises:
             SettingError: there is no such service.
             EngineUnavailable: it did not get ready; the message has the end of its log.
         """
-        service = self._launch(name, workers, threads, restart, settings)
+        more = {**({"SERVICE_WORKER_CLASS": worker} if worker else {}), **(addresses or {})}
+        service = self._launch(name, workers, threads, restart, settings, more)
         _wait_until_ready(name, service)
         return service
 
@@ -96,7 +109,14 @@ class Recommender:
         """What a service is told: the addresses that are its own to know, and the token. Secrets: for no output."""
         known = {"catalogue": ["CATALOGUE_DATABASE_URL"], "features": ["FEATURES_REDIS_URL"]}
         variables = known.get(name, ["CATALOGUE_URL", "FEATURES_URL"])
-        return {"RECOMMENDER_TOKEN": self.token, **{v: self._addresses[v] for v in variables}}
+        sessions = {} if name in known else {"RANKING_SESSIONS_KEY": self._sessions}
+        return {"RECOMMENDER_TOKEN": self.token, **sessions, **{v: self._addresses[v] for v in variables}}
+
+    def session(self, customer: int, seconds: float = 3600.0) -> dict[str, str]:
+        """The header that a customer's page sends after the shop's login, which this stands for."""
+        from recommender.common.identity import issue
+
+        return {"Authorization": f"Bearer {issue(self._sessions, customer, seconds)}"}
 
     def log(self) -> list[dict]:
         """The JSON lines of all services: requests, and spans in the order in which they began."""
@@ -105,7 +125,13 @@ class Recommender:
         return sorted(found, key=lambda line: line.get("start", 0.0))
 
     def _launch(
-        self, name: str, workers: int, threads: int, restart: bool, settings: dict[str, float]
+        self,
+        name: str,
+        workers: int,
+        threads: int,
+        restart: bool,
+        settings: dict[str, float],
+        more: Mapping[str, str] | None = None,
     ) -> SupervisedProcess:
         if name not in NAMES:
             raise SettingError(f"there is no service {name!r}; there are {', '.join(NAMES)}")
@@ -124,6 +150,7 @@ class Recommender:
                 "FEATURES_PREFIX": self.prefix,
                 **self.environment(name),
                 **{f"{name.upper()}_{key.upper()}": str(float(value)) for key, value in settings.items()},
+                **(more or {}),
             },
         )
         self._running.append(service)

@@ -9,7 +9,7 @@ from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Range
 from marshmallow import RAISE
 from recommender.catalogue.store import Store
-from serving.fields import Strict
+from serving.fields import Digits, Strict
 from serving.web import problems
 
 MOST_ID = 2**31 - 1
@@ -52,14 +52,14 @@ class Page(Schema):
 class PageQuery(Strict):
     """Products after one, so many."""
 
-    after = Integer(load_default=-1, validate=Range(-1, MOST_ID))
-    limit = Integer(load_default=20, validate=Range(1, MOST_ROWS))
+    after = Digits(load_default=-1, validate=Range(-1, MOST_ID))
+    limit = Digits(load_default=20, validate=Range(1, MOST_ROWS))
 
 
 class CandidatesQuery(Strict):
     """So many of each aisle."""
 
-    per_aisle = Integer(load_default=10, validate=Range(1, MOST_ROWS))
+    per_aisle = Digits(load_default=10, validate=Range(1, MOST_ROWS))
 
 
 def blueprint(store: Store) -> APIBlueprint:

@@ -54,7 +54,9 @@ def load(
                 copy.write_row(row)
         if not owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
             execute("CREATE ROLE {role} LOGIN NOINHERIT")
-        execute("ALTER ROLE {role} PASSWORD {password}", password=Literal(password))
+        # a statement may end in a log: what the server has to know is made here, and is not the password
+        verifier = owner.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+        execute("ALTER ROLE {role} PASSWORD {verifier}", verifier=Literal(verifier.decode()))
         execute("ALTER ROLE {role} IN DATABASE {database} SET search_path = {schema}")
         execute("GRANT USAGE ON SCHEMA {schema} TO {role}")
         execute("GRANT SELECT ON products TO {role}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -14,15 +13,13 @@ from apiflask.fields import Dict, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
 from flask.typing import ResponseReturnValue
-from recommender.common import trace
+from recommender.common import identity, trace
 from recommender.common.errors import StoreSlow, StoreUnavailable
 from recommender.common.resilience import Deadline
 from serving import web
 
 VERSION = "1.0.0"
 MOST_BYTES = 64 * 1024
-#: of a body that is too large, read and thrown away; the line of one that is larger still is cut
-MOST_READ = 1024 * 1024
 LEAST_SECONDS = 0.002
 HEADERS = {
     "Cache-Control": "no-store",
@@ -50,21 +47,28 @@ def new_app(
     deadline_seconds: float,
     needs: Mapping[str, Callable[[], None]],
     knows: Callable[[], dict[str, str]] = dict,
+    sessions: str = "",
+    trace_share: float = 0.0,
 ) -> APIFlask:
     """An application without any business yet.
 
     Args:
         token: what a caller has to show, but for the probes and the contract.
-        public: routes ask for no token, unless their endpoint is in the blueprint ``internal``.
+        public: an edge: customers may ask it, with a session, but for what is in the blueprint ``internal`` and for ``/metrics``.
+            What a stranger says about deadlines and traces is not believed there.
         deadline_seconds: what a request gets whose caller sets no deadline.
         needs: a check of each dependency without which the service is not ready; it raises what a store raises.
         knows: the state of dependencies that it can do without; reported, and no reason to be unready.
+        sessions: the key of the customers' sessions (see ``identity``), of an edge.
+        trace_share: how many traces that begin here are kept, from 0 to 1.
     """
     app = web.new_app(name, title, VERSION, most_bytes=MOST_BYTES)
     app.config.update(DEBUG=False, PROPAGATE_EXCEPTIONS=False)
     app.security_schemes = {"token": {"type": "http", "scheme": "bearer"}}
-    _follow(app, name, deadline_seconds)
-    _guard(app, token, public)
+    if public:
+        app.security_schemes["session"] = {"type": "http", "scheme": "bearer"}
+    _follow(app, name, deadline_seconds, _believes(token, public), trace_share)
+    _guard(app, token, public, sessions)
     web.speak_problems(app)
     _admit(app)
     app.register_blueprint(_probes(name, needs, knows))
@@ -97,14 +101,25 @@ def _probes(name: str, needs: Mapping[str, Callable[[], None]], knows: Callable[
     return probes
 
 
-def _follow(app: APIFlask, name: str, deadline_seconds: float) -> None:
+def _believes(token: str, public: bool) -> Callable[[], bool]:
+    """Whether this request's caller may say how long it waits and what is traced: a neighbour may, a stranger at the edge may not.
+
+    A stranger who sets a deadline of 20 ms would make each neighbour look slow; one who sets the flag *sampled*, the log long.
+    """
+    return lambda: not public or identity.same(identity.shown(request.headers.get("Authorization", "")), token)
+
+
+def _follow(
+    app: APIFlask, name: str, deadline_seconds: float, believed: Callable[[], bool], trace_share: float
+) -> None:
     """Each request has an id, a trace, a deadline, and a line in the log."""
 
     @app.before_request
     def begin() -> None:
         g.work = ExitStack()
-        given = request.headers.get(Deadline.HEADER)
-        trace.begin(name, g.request_id, Deadline(deadline_seconds), request.headers.get(trace.HEADER, ""))
+        given = request.headers.get(Deadline.HEADER) if believed() else None
+        parent = request.headers.get(trace.HEADER, "") if believed() else ""
+        trace.begin(name, g.request_id, Deadline(deadline_seconds), parent, trace_share)
         route = request.url_rule.rule if request.url_rule else "none"
         g.notes = g.work.enter_context(trace.span(f"{request.method} {route}", "server"))
         if given is not None:
@@ -119,9 +134,6 @@ def _follow(app: APIFlask, name: str, deadline_seconds: float) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers.update(HEADERS)
-        if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and (request.content_length or 0) <= MOST_READ:
-            # a line that is closed with unread bytes in it is reset, and the answer may be lost with it
-            request.environ["wsgi.input"].read(request.content_length)
         if "notes" in g:
             g.notes["status"] = response.status_code
         route = request.url_rule.rule if request.url_rule else "none"
@@ -137,15 +149,30 @@ def _follow(app: APIFlask, name: str, deadline_seconds: float) -> None:
             g.work.close()
 
 
-def _guard(app: APIFlask, token: str, public: bool) -> None:
-    """Who shows no token gets nothing but the probes and the contract."""
-    expected = f"Bearer {token}".encode()
+def only(customer: int) -> None:
+    """At an edge: refuse a customer who asks about another. Who shows the services' token may ask about all."""
+    if g.customer is not None and g.customer != customer:
+        raise HTTPError(HTTPStatus.FORBIDDEN, "this session is another customer's")
+
+
+def _guard(app: APIFlask, token: str, public: bool, sessions: str) -> None:
+    """Who shows no token gets nothing but the probes and the contract; at an edge, a customer gets what is theirs."""
 
     @app.before_request
     def check_token() -> None:
-        if request.blueprint == "probes" or request.endpoint == "openapi.spec":
+        g.customer = None
+        probe = request.blueprint == "probes" and not (public and request.endpoint == "probes.metrics")
+        if probe or request.endpoint == "openapi.spec":
             return
-        if public and request.blueprint != "internal":
+        shown = identity.shown(request.headers.get("Authorization", ""))
+        if identity.same(shown, token):
             return
-        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
-            raise HTTPError(HTTPStatus.UNAUTHORIZED, "show the services' token", headers={"WWW-Authenticate": "Bearer"})
+        if public and request.blueprint not in ("internal", "probes"):
+            g.customer = identity.customer_of(sessions, shown)
+            if g.customer is not None:
+                return
+            raise HTTPError(HTTPStatus.UNAUTHORIZED, "log in: no session, or an old one", headers=_CHALLENGE)
+        raise HTTPError(HTTPStatus.UNAUTHORIZED, "show the services' token", headers=_CHALLENGE)
+
+
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}

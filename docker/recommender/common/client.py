@@ -10,22 +10,25 @@ from http import HTTPStatus
 from typing import Any
 
 import urllib3
-from recommender.common import trace
+from recommender.common import trace, wire
 from recommender.common.resilience import CircuitBreaker, Deadline, RetryBudget, full_jitter
 
 CONNECT_SECONDS = 0.1
 #: left for our own answer when a neighbour has used up its part
 RESERVE_SECONDS = 0.02
 ATTEMPTS = 3
-_MOST_ANSWER = 1 << 20
 
 
 class Unavailable(Exception):
-    """The neighbour gave no usable answer; the caller has to do without."""
+    """The neighbour gave no usable answer; the caller has to do without.
 
-    def __init__(self, name: str, reason: str):
+    Attributes:
+        theirs: whether that is the neighbour's failure. It is not when it had less time than it is due, or was not asked.
+    """
+
+    def __init__(self, name: str, reason: str, theirs: bool = True):
         super().__init__(f"{name}: {reason}")
-        self.name, self.reason = name, reason
+        self.name, self.reason, self.theirs = name, reason, theirs
 
 
 class Refused(Exception):
@@ -52,7 +55,7 @@ class Neighbour:
     ):
         self.name, self.breaker, self.budget = name, breaker, budget
         self._url, self._token, self._read, self._sleep = url.rstrip("/"), token, read_seconds, sleep
-        self._pool = urllib3.PoolManager(maxsize=16, block=False, retries=False)
+        self._pool = wire.new_pool()
 
     def get(self, path: str, **query: int) -> dict[str, Any]:
         """Repeating a GET changes nothing."""
@@ -69,16 +72,20 @@ class Neighbour:
             if attempt and not self._may_retry(repeatable, attempt):
                 break
             if trace.current.get().deadline.left() <= RESERVE_SECONDS:
-                raise Unavailable(self.name, reason or "no time left")  # not the neighbour's fault
+                raise Unavailable(self.name, reason or "no time left", theirs=False)
             if not self.breaker.allow():
-                raise Unavailable(self.name, reason or "circuit open")
+                raise Unavailable(self.name, reason or "circuit open", theirs=False)
             try:
                 answer = self._once(method, path, headers or {}, what, attempt)
             except Unavailable as error:
-                self.breaker.failure()
+                # a breaker that counted impatience would let anybody in a hurry switch the neighbour off for everybody
+                (self.breaker.failure if error.theirs else self.breaker.cancel)()
                 reason = error.reason
             except Refused:
                 self.breaker.success()  # it works
+                raise
+            except BaseException:
+                self.breaker.cancel()
                 raise
             else:
                 self.breaker.success()
@@ -96,9 +103,12 @@ class Neighbour:
     def _once(self, method: str, path: str, headers: dict[str, str], what: dict, attempt: int) -> dict:
         context = trace.current.get()
         left = max(0.001, context.deadline.left() - RESERVE_SECONDS)
+        # what it is due is read_seconds; a caller in a hurry may give it less, and must not blame it then
+        given, fair = min(left, self._read), left >= self._read
         # numbers in a path are customers and products: a log holds the route
         with trace.span(f"{method} {self.name}{re.sub(r'\d+', '…', path)}", "client") as notes:
             notes["attempt"] = attempt + 1
+            trace.shorten(Deadline(given))  # of this attempt, connecting and the last byte of the answer included
             inner = trace.current.get()
             try:
                 reply = self._pool.request(
@@ -108,27 +118,34 @@ class Neighbour:
                         "Authorization": f"Bearer {self._token}",
                         "X-Request-ID": inner.request_id,
                         trace.HEADER: inner.traceparent,
-                        Deadline.HEADER: str(int(1000 * min(left, self._read))),
+                        Deadline.HEADER: str(int(1000 * given)),
                         **headers,
                     },
-                    timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=min(self._read, left)),
+                    timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, left), read=given),
                     redirect=False,
+                    preload_content=False,
                     **what,
                 )
+                body = wire.read(reply)
             except urllib3.exceptions.TimeoutError as error:
-                raise Unavailable(self.name, "timed out") from error
+                raise Unavailable(self.name, "timed out", theirs=fair) from error
             except urllib3.exceptions.HTTPError as error:
                 raise Unavailable(self.name, "no connection") from error
+            except wire.TooLarge as error:
+                raise Unavailable(self.name, "an answer that is too large") from error
             notes["status"] = reply.status
-        return self._read_answer(reply)
+        return self._understand(reply, body, fair)
 
-    def _read_answer(self, reply: urllib3.BaseHTTPResponse) -> dict:
+    def _understand(self, reply: urllib3.BaseHTTPResponse, body: bytes, fair: bool) -> dict:
         try:
-            answer = json.loads(reply.data[:_MOST_ANSWER])
-        except ValueError as error:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as error:
             raise Unavailable(self.name, f"status {reply.status}, no JSON") from error
+        if not isinstance(answer, dict):
+            raise Unavailable(self.name, f"status {reply.status}, no JSON object")
         if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable(self.name, f"status {reply.status}")
+            late = reply.status == HTTPStatus.GATEWAY_TIMEOUT
+            raise Unavailable(self.name, f"status {reply.status}", theirs=fair or not late)
         if reply.status >= HTTPStatus.BAD_REQUEST:
             raise Refused(reply.status, answer, reply.headers)
         return answer

@@ -72,7 +72,7 @@ class CircuitBreaker:
         return "half-open" if self._clock() - self._opened >= self.cooldown else "open"
 
     def allow(self) -> bool:
-        """Whether a call may go out now; one that does has to be followed by success() or failure()."""
+        """Whether a call may go out now; one that does has to be followed by success(), failure() or cancel()."""
         with self._lock:
             if self.state != "half-open":
                 return self.state == "closed"
@@ -81,6 +81,11 @@ class CircuitBreaker:
                 return False
             self._probing = self._clock()
             return True
+
+    def cancel(self) -> None:
+        """The call came to nothing, and the neighbour is not to blame: nothing is learnt, and another may be the probe."""
+        with self._lock:
+            self._probing = None
 
     def success(self) -> None:
         with self._lock:

@@ -74,9 +74,14 @@ def parse(header: str) -> tuple[str, str, bool] | None:
     return match[2], match[3], bool(int(match[4], 16) & 1)
 
 
-def begin(service: str, request_id: str, deadline: Deadline, header: str) -> Context:
-    """Continue the caller's trace, or begin one of our own, which is not kept."""
-    trace_id, parent, sampled = parse(header) or (secrets.token_hex(16), "", False)
+def begin(service: str, request_id: str, deadline: Deadline, header: str, share: float = 0.0) -> Context:
+    """Continue the caller's trace, or begin one of our own.
+
+    Args:
+        share: how many of our own are kept, from 0 to 1.
+    """
+    own = secrets.token_hex(16), "", secrets.randbelow(1_000_000) < 1_000_000 * share
+    trace_id, parent, sampled = parse(header) or own
     context = Context(service, request_id, deadline, trace_id, parent, sampled)
     current.set(context)
     return context

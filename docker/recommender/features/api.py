@@ -8,14 +8,15 @@ from http import HTTPStatus
 from apiflask import APIBlueprint, HTTPError, Schema
 from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf, Range, Regexp
-from marshmallow import EXCLUDE
-from recommender.features.store import KeyReused, Store
+from marshmallow import EXCLUDE, post_load
+from recommender.features.store import KeyReused, Store, TooOften
 from serving.fields import Strict, Text, Whole
 from serving.web import problems
 
 MOST_ID = 2**31 - 1
 KINDS = ("view", "cart", "buy")
-KEY = r"^[A-Za-z0-9_-]{8,64}\Z"
+#: a quoted string, as the draft says (a Structured Field), or bare, as most clients send it
+KEY = r"""^("?)[A-Za-z0-9_-]{8,64}\1\Z"""
 
 
 class Customer(Schema):
@@ -36,7 +37,7 @@ class Event(Strict):
 
 
 class Key(Schema):
-    """Names the intention, so that a repetition is known as one."""
+    """Names the intention, so that a repetition is known as one (draft-ietf-httpapi-idempotency-key-header-07, 2025)."""
 
     class Meta:
         unknown = EXCLUDE
@@ -44,6 +45,10 @@ class Key(Schema):
     key = String(
         required=True, data_key="Idempotency-Key", validate=Regexp(KEY, error="8 to 64 letters, digits, - or _")
     )
+
+    @post_load
+    def bare(self, found: dict[str, str], **_: object) -> dict[str, str]:
+        return {"key": found["key"].strip('"')}
 
 
 class Accepted(Schema):
@@ -78,21 +83,21 @@ def blueprint(store: Store) -> APIBlueprint:
     @api.output(Accepted, status_code=201)
     @api.doc(
         summary="Store an event once", operation_id="events", security="token",
-        responses=answers | problems(400, 409, 413, 415, 429),
+        responses=answers | problems(400, 411, 413, 415, 429),
     )  # fmt: skip
     def events(event, headers):
-        if (wait := store.wait(event["customer"])) > 0:
+        try:
+            stored = store.add(headers["key"], event)
+        except TooOften as error:
             # whole seconds, rounded up: who comes back then is let in
             raise HTTPError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too many events of this customer",
-                headers={"Retry-After": str(math.ceil(wait))},
-            )
-        try:
-            stored = store.add(headers["key"], event)
+                headers={"Retry-After": str(math.ceil(error.wait))},
+            ) from error
         except KeyReused as error:
             raise HTTPError(
-                HTTPStatus.CONFLICT,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
                 "Idempotency-Key was used for another event: take a new one",
             ) from error
         return {"event": stored.event}, 201, {"Idempotency-Replayed": "false" if stored.new else "true"}

@@ -14,31 +14,35 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 PREFIX = "features:"
+#: a customer's keys are remembered so long after the last of them, and so many of the latest
 REMEMBER_SECONDS = 24 * 3600
-RECENT = 10_000
+REMEMBER_KEYS = 1_000
+RECENT = 1_000
 
-# the key of the request is looked up and the event is stored in one step: two at the same time can't both find nothing
+# one step, so that two at the same time can't both find nothing. A repetition is known before it is counted: it takes no token
 _ADD = """\
-local known = redis.call('GET', KEYS[1])
-if known then return {known, 0} end
-local event = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'event', ARGV[2])
-redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
-known = ARGV[1] .. ' ' .. event
-redis.call('SET', KEYS[1], known, 'EX', ARGV[4])
-return {known, 1}"""
-
-# a token bucket: what has come in since the last time, up to the brim; Redis' own clock, so all workers agree
-_TAKE = """\
-local rate, size = tonumber(ARGV[1]), tonumber(ARGV[2])
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if known then return {known, 0, '0'} end
+-- a token bucket: what has come in since the last time, up to the brim; Redis' own clock, so all workers agree
+local rate, size = tonumber(ARGV[7]), tonumber(ARGV[8])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
-local held = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local held = redis.call('HMGET', KEYS[5], 'tokens', 'at')
 local tokens = math.min(size, (tonumber(held[1]) or size) + (now - (tonumber(held[2]) or now)) * rate)
-local wait = 0
-if tokens >= 1 then tokens = tokens - 1 else wait = (1 - tokens) / rate end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], math.ceil(size / rate) + 1)
-return tostring(wait)"""
+if tokens < 1 then return {'', 0, tostring((1 - tokens) / rate)} end
+redis.call('HSET', KEYS[5], 'tokens', tostring(tokens - 1), 'at', string.format('%.6f', now))
+redis.call('EXPIRE', KEYS[5], math.ceil(size / rate) + 1)
+local event = redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[6], '*', 'event', ARGV[3])
+redis.call('HINCRBY', KEYS[3], ARGV[4], 1)
+known = ARGV[2] .. ' ' .. event
+redis.call('HSET', KEYS[1], ARGV[1], known)
+-- memory has a bound: of each customer so many keys, in the order in which they came
+if redis.call('RPUSH', KEYS[2], ARGV[1]) > tonumber(ARGV[9]) then
+  redis.call('HDEL', KEYS[1], redis.call('LPOP', KEYS[2]))
+end
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[5])
+return {known, 1, '0'}"""
 
 
 class Stored(NamedTuple):
@@ -49,7 +53,15 @@ class Stored(NamedTuple):
 
 
 class KeyReused(Exception):
-    """The idempotency key belongs to another event."""
+    """This customer's idempotency key belongs to another event."""
+
+
+class TooOften(Exception):
+    """The customer's bucket is empty; ``wait`` seconds, and there is a token."""
+
+    def __init__(self, wait: float):
+        super().__init__(f"{wait:.3f} s")
+        self.wait = wait
 
 
 class Store(Protocol):
@@ -59,13 +71,14 @@ class Store(Protocol):
 
     def add(self, key: str, event: dict) -> Stored: ...
 
-    def wait(self, customer: int) -> float: ...
-
     def check(self) -> None: ...
 
 
 class RedisStore:
-    """Counts by customer and aisle, the last events, what has been seen, and buckets."""
+    """Of each customer: counts by aisle, the last events, the keys that were seen, and a bucket.
+
+    All keys of a customer have the number in braces, so that on a Redis Cluster they lie together, as a script needs them.
+    """
 
     def __init__(self, url: str, seconds: float, rate: float, burst: int, prefix: str = PREFIX):
         self._rate, self._burst, self._prefix = rate, burst, prefix
@@ -77,31 +90,42 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
-        self._add, self._take = self._redis.register_script(_ADD), self._redis.register_script(_TAKE)
+        self._add = self._redis.register_script(_ADD)
+
+    def _key(self, customer: int, what: str) -> str:
+        return f"{self._prefix}{{{customer}}}:{what}"
 
     def aisles(self, customer: int) -> dict[int, int]:
-        found = self._ask("taste", lambda: self._redis.hgetall(f"{self._prefix}taste:{customer}"))
+        found = self._ask("taste", lambda: self._redis.hgetall(self._key(customer, "taste")))
         return {int(aisle): int(count) for aisle, count in found.items()}
 
     def add(self, key: str, event: dict) -> Stored:
+        """Store an event, once under its customer's key.
+
+        Raises:
+            KeyReused: the key is another event's.
+            TooOften: the customer's bucket is empty; a repetition needs no token.
+        """
         text = json.dumps(event, sort_keys=True)
         print_ = hashlib.sha256(text.encode()).hexdigest()
         seen = hashlib.sha256(key.encode()).hexdigest()
-        keys = [f"{self._prefix}seen:{seen}", f"{self._prefix}taste:{event['customer']}", f"{self._prefix}events"]
-        known, new = self._ask("add", lambda: self._add(keys, [print_, text, event["aisle"], REMEMBER_SECONDS, RECENT]))
+        keys = [self._key(event["customer"], what) for what in ("seen", "order", "taste", "events", "bucket")]
+        values = [seen, print_, text, event["aisle"], REMEMBER_SECONDS, RECENT, self._rate, self._burst, REMEMBER_KEYS]
+        known, new, wait = self._ask("add", lambda: self._add(keys, values))
+        if not known:
+            raise TooOften(float(wait))
         known_print, identifier = known.split(" ")
         if known_print != print_:
             raise KeyReused
         return Stored(identifier, bool(new))
 
-    def wait(self, customer: int) -> float:
-        """Seconds until the customer may send again; 0 takes a token."""
-        return float(
-            self._ask("take", lambda: self._take([f"{self._prefix}bucket:{customer}"], [self._rate, self._burst]))
-        )
-
     def check(self) -> None:
-        self._ask("ping", self._redis.ping)
+        """StoreUnavailable also when Redis makes room by forgetting: what was stored once would be stored again."""
+        about = self._ask("info", lambda: self._redis.info("memory"))
+        if about["maxmemory"] and about["maxmemory_policy"] != "noeviction":
+            raise StoreUnavailable(
+                f"the feature store may forget what it has to keep: maxmemory-policy is {about['maxmemory_policy']}, not noeviction"
+            )
 
     def fill(self, events: Iterable[tuple[int, int]], batch: int = 2_000) -> int:
         """History in bulk, as (customer, aisle); returns how many. For whoever sets the service up, not for its routes."""
@@ -113,7 +137,7 @@ class RedisStore:
         for start in range(0, len(items), batch):
             with self._redis.pipeline(transaction=False) as pipe:
                 for (customer, aisle), count in items[start : start + batch]:
-                    pipe.hincrby(f"{self._prefix}taste:{customer}", aisle, count)
+                    pipe.hincrby(self._key(customer, "taste"), aisle, count)
                 pipe.execute()
         return sum(counts.values())
 

@@ -9,14 +9,17 @@ from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf, Range
 from marshmallow import RAISE
 from recommender.common import trace
+from recommender.common.app import only
 from recommender.common.client import Refused, Unavailable
 from recommender.features.api import KINDS, Accepted, Key
 from recommender.ranking.model import rank
 from recommender.ranking.neighbours import PER_AISLE, Upstreams
-from serving.fields import Strict, Text, Whole
+from serving.fields import Digits, Strict, Text, Whole
 from serving.web import problems
 
 MOST_ID = 2**31 - 1
+#: refusals of a neighbour that are about the caller's own request
+PASSED_ON = (404, 422, 429)
 
 
 class Item(Schema):
@@ -34,13 +37,16 @@ class Recommendations(Schema):
     customer = Integer(required=True)
     strategy = String(required=True, validate=OneOf(["personal", "popularity"]))
     degraded = List(String(validate=OneOf(["features", "catalogue"])), required=True)
+    age = Integer(
+        required=True, metadata={"description": "Seconds since the catalogue gave the products; 0: it just has."}
+    )
     items = List(Nested(Item), required=True)
 
 
 class Query(Strict):
     """How many."""
 
-    k = Integer(load_default=10, validate=Range(1, PER_AISLE))
+    k = Digits(load_default=10, validate=Range(1, PER_AISLE))
 
 
 class Feedback(Strict):
@@ -72,17 +78,27 @@ def blueprint(upstreams: Upstreams) -> APIBlueprint:
     @api.get("/recommendations/<int:customer>")
     @api.input(Query, location="query", arg_name="query", unknown=RAISE)
     @api.output(Recommendations)
-    @api.doc(summary="What this customer may like", operation_id="recommendations", responses=problems(404, 503, 504))
+    @api.doc(
+        summary="What this customer may like", operation_id="recommendations", security="session",
+        responses=problems(401, 403, 404, 503, 504),
+    )  # fmt: skip
     def recommendations(customer: int, query):
         if customer > MOST_ID:
             raise HTTPError(HTTPStatus.NOT_FOUND, "there is no such customer")
-        counts, candidates, missing = upstreams.gather(customer)
+        only(customer)
+        counts, candidates, missing, age = upstreams.gather(customer)
         if candidates is None:
             raise _unavailable("the catalogue has not answered yet")
         with trace.span("rank", "work"):
             items = rank(counts, candidates, query["k"])
         strategy = "personal" if counts else "popularity"
-        return {"customer": customer, "strategy": strategy, "degraded": sorted(missing), "items": items}
+        return {
+            "customer": customer,
+            "strategy": strategy,
+            "degraded": sorted(missing),
+            "age": round(age),
+            "items": items,
+        }
 
     @api.post("/feedback")
     @api.input(Feedback, arg_name="event", example={"customer": 7, "product": 12, "kind": "buy"})
@@ -91,16 +107,20 @@ def blueprint(upstreams: Upstreams) -> APIBlueprint:
     @api.doc(
         summary="Tell what a customer did",
         operation_id="feedback",
-        responses=problems(400, 404, 409, 413, 415, 429, 503, 504),
+        security="session",
+        responses=problems(400, 401, 403, 404, 411, 413, 415, 429, 503, 504),
     )
     def feedback(event, headers):
+        only(event["customer"])
         try:
             aisle = upstreams.catalogue.get(f"/products/{event['product']}")["aisle"]
             answer = upstreams.features.post("/events", {**event, "aisle": aisle}, headers["key"])
-        except Unavailable as error:
+        except (Unavailable, KeyError) as error:
             # an event has no second best: the caller keeps it, and sends it again under the same key
             raise _unavailable("not stored: send it again with the same Idempotency-Key") from error
         except Refused as error:
+            if error.status not in PASSED_ON:  # ours to put right, such as a token
+                raise _unavailable("not stored: a service refused the other") from error
             passed = {name: error.headers[name] for name in ("Retry-After",) if name in error.headers}
             raise HTTPError(error.status, str(error), headers=passed) from error
         return answer, 201

@@ -15,7 +15,7 @@ from recommender.common import trace
 from recommender.shops.cache import ModelCache
 from recommender.shops.metrics import count
 from recommender.shops.model import MOST, NoSuchProduct, Shelf, ShopModel
-from serving.fields import Strict
+from serving.fields import Digits, Strict
 from serving.web import problems
 
 MOST_NUMBER = 2**31 - 1
@@ -50,8 +50,8 @@ class Recommendations(Schema):
 class Query(Strict):
     """What is looked at, and how many are wanted."""
 
-    product = Integer(required=True, validate=Range(0, MOST_NUMBER))
-    k = Integer(load_default=5, validate=Range(1, MOST))
+    product = Digits(required=True, validate=Range(0, MOST_NUMBER))
+    k = Digits(load_default=5, validate=Range(1, MOST))
 
 
 def blueprint(shelf: Shelf, models: ModelCache[ShopModel], limits: Limits, lookup_seconds: float) -> APIBlueprint:

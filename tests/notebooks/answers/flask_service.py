@@ -43,6 +43,51 @@ class TokenBucket:
         self.full = full + self.step
         return 0
 """
+        # the natural one: no tolerance of any kind
+        """
+class TokenBucket:
+    def __init__(self, rate, size):
+        self.rate, self.size = rate, size
+        self.tokens, self.last = size, None
+
+    def take(self, now):
+        if self.last is not None:
+            self.tokens = min(self.size, self.tokens + (now - self.last) * self.rate)
+        self.last = now
+        if self.tokens >= 1:
+            self.tokens -= 1
+            return 0
+        return (1 - self.tokens) / self.rate
+""",
+        """
+from fractions import Fraction
+
+class TokenBucket:
+    def __init__(self, rate, size):
+        self.rate, self.size, self.tokens, self.last = Fraction(rate), size, Fraction(size), None
+
+    def take(self, now):
+        now = Fraction(now)
+        elapsed = 0 if self.last is None else now - self.last
+        self.tokens, self.last = min(Fraction(self.size), self.tokens + elapsed * self.rate), now
+        if self.tokens < 1:
+            return (1 - self.tokens) / self.rate
+        self.tokens -= 1
+        return 0
+""",
+        # a refusal changes nothing at all, as in the services' own script
+        """
+class TokenBucket:
+    def __init__(self, rate, size):
+        self.rate, self.size, self.tokens, self.since = rate, size, size, None
+
+    def take(self, now):
+        tokens = self.size if self.since is None else min(self.size, self.tokens + (now - self.since) * self.rate)
+        if tokens < 1:
+            return (1 - tokens) / self.rate
+        self.tokens, self.since = tokens - 1, now
+        return 0
+""",
     ],
 }
 
@@ -66,6 +111,11 @@ WRONG = {
         ),
     ],
     "flask_service-2": [
+        (
+            "too late at the last moment",
+            "def pauses(retries, left, need, draw=random.random):\n    result = []\n    for i in range(retries):\n        pause = draw() * min(1.0, 0.1 * 2**i)\n        if pause + need >= left:\n            break\n        left -= pause + need\n        result.append(pause)\n    return result\n",
+            "at the last moment",
+        ),
         (
             "starts doubled",
             "def pauses(retries, left, need, draw=random.random):\n    result = []\n    for i in range(1, retries + 1):\n        pause = draw() * min(1.0, 0.1 * 2**i)\n        if pause + need > left:\n            break\n        left -= pause + need\n        result.append(pause)\n    return result\n",
@@ -93,6 +143,21 @@ WRONG = {
         ),
     ],
     "flask_service-3": [
+        (
+            "names a time too early",
+            "class TokenBucket:\n    def __init__(self, rate, size):\n        self.rate, self.size, self.tokens, self.at = rate, size, size, None\n\n    def take(self, now):\n        if self.at is not None:\n            self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)\n        self.at = now\n        if self.tokens >= 1:\n            self.tokens -= 1\n            return 0\n        return 0.999 * (1 - self.tokens) / self.rate\n",
+            "did not keep its word|next token is there after 0.5|did not|named is let in",
+        ),
+        (
+            "lets in who comes a little early",
+            "class TokenBucket:\n    def __init__(self, rate, size):\n        self.rate, self.size, self.tokens, self.at = rate, size, size, None\n\n    def take(self, now):\n        if self.at is not None:\n            self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)\n        self.at = now\n        if self.tokens >= 0.8:\n            self.tokens -= 1\n            return 0\n        return (1 - self.tokens) / self.rate\n",
+            "too early|at most 605",
+        ),
+        (
+            "empty at first",
+            "class TokenBucket:\n    def __init__(self, rate, size):\n        self.rate, self.size, self.tokens, self.at = rate, size, 0, None\n\n    def take(self, now):\n        if self.at is not None:\n            self.tokens = min(self.size, self.tokens + (now - self.at) * self.rate)\n        self.at = now\n        if self.tokens >= 1:\n            self.tokens -= 1\n            return 0\n        return (1 - self.tokens) / self.rate\n",
+            "full at first",
+        ),
         (
             "a window that starts again",
             "class TokenBucket:\n    def __init__(self, rate, size):\n        self.rate, self.size, self.start, self.count = rate, size, None, 0\n\n    def take(self, now):\n        window = self.size / self.rate\n        if self.start is None or now - self.start >= window:\n            self.start, self.count = now, 0\n        if self.count < self.size:\n            self.count += 1\n            return 0\n        return self.start + window - now\n",
