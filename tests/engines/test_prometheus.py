@@ -471,31 +471,6 @@ def test_it_agrees_on_counters_that_restart_and_scrapes_that_fail(tmp_path):
                 np.testing.assert_allclose(computed[labels], asked[labels], rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("expression", "what"),
-    [
-        ("", "the end"),
-        ("sum(", "the end"),
-        ("sum(up", "'\\)' was expected"),
-        ("up up", "what follows"),
-        ("deriv(up[5m])", "function 'deriv' is not known"),
-        ("sum without (job) (up)", "'without' is not known"),
-        ("up / on (job) up", "'on' is not known"),
-        ("up[5m] offset 1h", "what follows"),
-        ("rate(up[soon])", "no duration"),
-        ("up § 2", "at '§ 2'"),
-        ("1 > 2", "two plain numbers compared"),
-        ("up and 1", "of a plain number"),
-        ("sum(1)", "of a plain number"),
-        ("up{job>1}", "between a label and its value"),
-    ],
-)
-def test_what_the_second_path_does_not_know_is_an_error(expression, what):
-    series = promql.Series({"__name__": "up"}, np.array([0.0]), np.array([1.0]))
-    with pytest.raises(SettingError, match=what):
-        promql.instant(expression, [series])
-
-
 def test_parse_and_ask_an_exposition():
     text = '# TYPE a_total counter\na_total{code="200"} 3\na_total{code="500"} 1\n'
     samples = promql.parse(text)
