@@ -232,10 +232,18 @@ BOOK = (
     Chapter(
         "08-monitoring",
         "prometheus_metrics",
-        "A model service under watch",
-        "Meter a model service, page a human for the incident and not for the hiccup, and replay a bad day on a dashboard.",
+        "Meters that tell the truth",
+        "Meter a model service, know how far a quantile can be off, and see drift that no status code shows.",
         "Prometheus",
         prerequisites=("docker_model",),
+    ),
+    Chapter(
+        "08-monitoring",
+        "prometheus_alerts",
+        "Woken for the right reason",
+        "Page a human for the incident and not for the hiccup, replay a bad day, and make one page of one bad release.",
+        "Prometheus",
+        prerequisites=("prometheus_metrics",),
     ),
     Chapter(
         "09-data-management",

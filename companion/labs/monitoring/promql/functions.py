@@ -36,7 +36,8 @@ def bucket_quantile(q: float, bounds: np.ndarray, counts: np.ndarray) -> np.ndar
     column, inside = np.arange(counts.shape[1]), np.minimum(at, len(bounds) - 2)
     low = np.where(inside > 0, bounds[inside - 1], 0.0)
     before = np.where(inside > 0, counts[inside - 1, column], 0.0)
-    share = (rank - before) / (counts[inside, column] - before)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (rank - before) / (counts[inside, column] - before)
     value = low + (bounds[inside] - low) * share
     value = np.where((inside == 0) & (bounds[0] <= 0), bounds[0], value)
     return np.where(total > 0, np.where(at == len(bounds) - 1, bounds[-2], value), np.nan)
