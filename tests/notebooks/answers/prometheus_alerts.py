@@ -81,7 +81,7 @@ WRONG = {
         (
             "the long window alone",
             "def first_ring(failed, asked, factor, objective, long, short):\n    for m in range(len(asked)):\n        f, a = sum(failed[max(0, m - long + 1): m + 1]), sum(asked[max(0, m - long + 1): m + 1])\n        if a and f / a > factor * (1 - objective):\n            return m\n",
-            ".",
+            "both have to be|windows of|ninth minute",
         ),
         (
             "the short window alone",
@@ -166,4 +166,12 @@ WRONG = {
             "Nearly a fifth|Retried jobs are jobs",
         ),
     ],
+}
+
+_MINUTES = "for end in range(1, len(asked) + 1):"
+#: changes that get full marks, each with its reason
+EQUIVALENT = {
+    "prometheus_alerts-2": {
+        f"- {_MINUTES} / + {_MINUTES.replace('(1,', '(0,')}": "before the first minute both windows are empty, and so over nothing",
+    }
 }

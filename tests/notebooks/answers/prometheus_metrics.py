@@ -135,3 +135,17 @@ def quantile(q, bounds, counts):
         ),
     ],
 }
+
+_WANTED = "wanted = [0.2, 0.4, 0.5, 0.6, 0.8, 0.88, 0.92, 0.95, 0.97, 0.99, 0.997]"
+_OTHER = {"0.2,": "0.22,", "0.4,": "0.44,", "0.5,": "0.55,", "0.6,": "0.66,", "0.8,": "0.88,", "0.88,": "0.968,"}
+_BOUND = "return sorted({*np.quantile(latencies, wanted).tolist(), float(promise)})"
+#: changes that get full marks, each with its reason
+EQUIVALENT = {
+    "prometheus_metrics-3": {
+        **{
+            f"- {_WANTED} / + {_WANTED.replace(f' {old}', f' {new}').replace(f'[{old}', f'[{new}')}": "another right choice"
+            for old, new in _OTHER.items()
+        },
+        f"- {_BOUND} / + {_BOUND.replace('float(promise)', 'promise')}": "the promise is a float already",
+    }
+}
