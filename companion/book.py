@@ -300,7 +300,6 @@ FIRST_EDITION = frozenset(
     {
         "encryption_access_control",
         "flask_service",
-        "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",
         "redis_caching",
