@@ -2,12 +2,15 @@
 
 import json
 import re
+import signal
+import stat
 import threading
 
 import pytest
 import requests
 import yaml
 from model_server import service, train
+from processes import assert_dies_with_its_kernel, until
 from prometheus_client import generate_latest
 from serving import artefact, model, web
 from test_prometheus import DASHBOARD, FOLDER, RULES, dashboard_queries, metrics_of, needs_prometheus
@@ -207,6 +210,27 @@ def test_two_services_are_two_pages_and_a_ticket_wakes_nobody():
     ticket = {"alertname": "FeatureDrifts", "job": "model_server", "severity": "ticket"}
     found = heard([RELEASE[0], {**RELEASE[0], "job": "nlp_service"}, ticket])
     assert sorted(key.partition("{")[0] for key in found) == ["/page", "/page", "/ticket"]
+
+
+@needs_alertmanager
+def test_it_answers_nobody_else_and_leaves_nothing(scratch):
+    with prometheus.alertmanager(routes("http://127.0.0.1:1")) as manager:
+        with pytest.raises(requests.exceptions.SSLError):  # no certificate is shown
+            requests.get(manager.url + "api/v2/status", verify=manager.verify, timeout=10)
+        (folder,) = scratch.glob("alertmanager-*")
+        assert all(stat.S_IMODE((folder / name).stat().st_mode) == 0o600 for name in ("key.pem", "alertmanager.yml"))
+    assert not folder.exists()
+
+
+@needs_alertmanager
+def test_it_dies_with_its_kernel(scratch):
+    code = (
+        "from companion.engines import prometheus as p; "
+        "a = p.alertmanager({'route': {'receiver': 'x'}, 'receivers': [{'name': 'x'}]}); "
+        "print(a.get('-/ready').ok, flush=True); import time; time.sleep(60)"
+    )
+    assert_dies_with_its_kernel(code, signal.SIGKILL)
+    assert until(lambda: not list(scratch.glob("alertmanager-*")))
 
 
 @needs_alertmanager
