@@ -241,7 +241,7 @@ BOOK = (
         "08-monitoring",
         "prometheus_alerts",
         "Woken for the right reason",
-        "Page a human for the incident and not for the hiccup, replay a bad day, and make one page of one bad release.",
+        "Page a human for the incident and not for the hiccup, replay a bad day, and turn one bad release into one page.",
         "Prometheus",
         prerequisites=("prometheus_metrics",),
     ),
