@@ -161,6 +161,26 @@ WRONG = {
             "Retried jobs",
         ),
         (
+            "five minutes, not ten",
+            """def stuck():\n    a = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary"}}[{w}]))'\n    f = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary",result="failed"}}[{w}]))'\n    return f"{f('5m')} / {a('5m')} > 0.2 and {f('2m')} / {a('2m')} > 0.2 and {a('10m')} >= 1"\n""",
+            "over ten it is less than a fifth",
+        ),
+        (
+            "a quarter of an hour, not ten minutes",
+            """def stuck():\n    a = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary"}}[{w}]))'\n    f = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary",result="failed"}}[{w}]))'\n    return f"{f('15m')} / {a('15m')} > 0.2 and {f('2m')} / {a('2m')} > 0.2 and {a('10m')} >= 1"\n""",
+            "since then it is less",
+        ),
+        (
+            "one minute, not two",
+            """def stuck():\n    a = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary"}}[{w}]))'\n    f = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary",result="failed"}}[{w}]))'\n    return f"{f('10m')} / {a('10m')} > 0.2 and {f('1m')} / {a('1m')} > 0.2 and {a('10m')} >= 1"\n""",
+            "over two minutes it is more",
+        ),
+        (
+            "busy over the short window",
+            """def stuck():\n    a = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary"}}[{w}]))'\n    f = lambda w: f'sum by (job) (rate(jobs_total{{kind!="canary",result="failed"}}[{w}]))'\n    return f"{f('10m')} / {a('10m')} > 0.2 and {f('2m')} / {a('2m')} > 0.2 and {a('2m')} >= 1"\n""",
+            "over ten it is not busy enough|over ten minutes it is busy",
+        ),
+        (
             "a tenth, not a fifth",
             "def stuck():\n    a = lambda w: f'sum by (job) (rate(jobs_total{{kind!=\"canary\"}}[{w}]))'\n    f = lambda w: f'sum by (job) (rate(jobs_total{{kind!=\"canary\",result=\"failed\"}}[{w}]))'\n    return f\"{f('10m')} / {a('10m')} > 0.1 and {f('2m')} / {a('2m')} > 0.1 and {a('10m')} >= 1\"\n",
             "Nearly a fifth|Retried jobs are jobs",
