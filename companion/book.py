@@ -232,10 +232,18 @@ BOOK = (
     Chapter(
         "08-monitoring",
         "prometheus_metrics",
-        "A model service under watch",
-        "Meter a model service, page a human for the incident and not for the hiccup, and replay a bad day on a dashboard.",
+        "Meters that tell the truth",
+        "Meter a model service, know how far a quantile can be off, and see drift that no status code shows.",
         "Prometheus",
         prerequisites=("docker_model",),
+    ),
+    Chapter(
+        "08-monitoring",
+        "prometheus_alerts",
+        "Woken for the right reason",
+        "Page a human for the incident and not for the hiccup, replay a bad day, and turn one bad release into one page.",
+        "Prometheus",
+        prerequisites=("prometheus_metrics",),
     ),
     Chapter(
         "09-data-management",
@@ -288,7 +296,6 @@ BOOK = (
     ),
     Chapter(
         "12-privacy-and-strategy",
-        "encryption_access_control",
         "Records that a thief can't read",
         "Seal patients' records, decide twice who sees which, and rehearse thirteen thefts to learn what leaks.",
         "PostgreSQL, cryptography",
@@ -300,7 +307,6 @@ BOOK = (
 FIRST_EDITION = frozenset(
     {
         "encryption_access_control",
-        "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",
         "redis_caching",

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from companion.engines import _embedded, _http, guest
+from companion.engines._certificate import self_signed, web_config
 from companion.engines._ladder import Status, climb, variable, version_of
 from companion.errors import CompanionError, EngineUnavailable, SettingError
 from companion.processes.server import Server, free_port, is_free
@@ -30,8 +31,11 @@ GET_PROMETHEUS = (
     "Debian/Ubuntu: apt-get install prometheus (it brings promtool). macOS: brew install prometheus. "
     f"A server elsewhere, or in a container: set {VARIABLE}."
 )
+GET_ALERTMANAGER = "Debian/Ubuntu: apt-get install prometheus-alertmanager. macOS: brew install alertmanager."
+#: Debian's name, and upstream's
+_ALERTMANAGERS = ("prometheus-alertmanager", "alertmanager")
 _ROOM = 64 * 2**20
-_ERROR = re.compile(r'level=error.*?\berr="((?:[^"\\]|\\.)*)"')
+_ERROR = re.compile(r'level=(?:error|ERROR).*?\berr="((?:[^"\\]|\\.)*)"')
 
 
 class Api(_http.Bound):
@@ -91,7 +95,7 @@ def connect(
     check_free(scratch, _ROOM)
     _check_data(place)
     with disk_errors(scratch):
-        certificate, key = _certificate(scratch)
+        certificate, key = self_signed(scratch)
         _write_config(scratch, settings or {}, rules)
         place.mkdir(parents=True, exist_ok=True)
     return _start(binary, scratch, place, port or free_port(), (certificate, key), timeout)
@@ -132,6 +136,40 @@ def promtool(*arguments: str, text: str | None = None, folder: Path | None = Non
         text=True,
         timeout=300,
     )
+
+
+def has_alertmanager() -> bool:
+    """Whether there is one on the PATH."""
+    return any(map(shutil.which, _ALERTMANAGERS))
+
+
+def alertmanager(settings: Mapping[str, Any], *, timeout: float = 30) -> Api:
+    """A session with an Alertmanager of this kernel's own, which is no part of any cluster; a ``with`` block ends it.
+
+    Args:
+        settings: Alertmanager's own configuration, as in ``alertmanager.yml``.
+        timeout: seconds that the session waits for each answer.
+
+    Raises:
+        EngineUnavailable: there is none on the PATH, or it does not take the configuration.
+    """
+    import yaml
+
+    found = next(filter(None, map(shutil.which, _ALERTMANAGERS)), None)
+    if found is None:
+        raise EngineUnavailable(f"no {_ALERTMANAGERS[0]} on the PATH. {GET_ALERTMANAGER}")
+    _embedded.require_machine()
+    folder, port = workspace("alertmanager"), free_port()
+    check_free(folder, _ROOM)
+    with disk_errors(folder):
+        certificate = self_signed(folder)
+        web_config(folder)
+        (folder / "alertmanager.yml").write_text(yaml.safe_dump(dict(settings), sort_keys=False))
+        (folder / "alertmanager.yml").chmod(0o600)
+    command = [found, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}"]
+    command += [f"--web.config.file={folder / 'web.yml'}", f"--web.listen-address=127.0.0.1:{port}"]
+    server = Server([*command, "--cluster.listen-address="], log=folder / "alertmanager.log", folder=folder)
+    return _when_ready(server, "Alertmanager", folder, port, certificate, timeout)
 
 
 def probe() -> Status:
@@ -242,9 +280,7 @@ def _write_config(folder: Path, settings: Mapping[str, Any], rules: Sequence[str
     if rules:
         whole["rule_files"] = [*whole.get("rule_files", []), *(str(Path(rule).resolve()) for rule in rules)]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(whole, sort_keys=False))
-    tls = {"cert_file": "certificate.pem", "key_file": "key.pem", "client_ca_file": "certificate.pem"}
-    web = {"tls_server_config": {**tls, "client_auth_type": "RequireAndVerifyClientCert"}}
-    (folder / "web.yml").write_text(yaml.safe_dump(web))
+    web_config(folder)
 
 
 def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple[Path, Path], timeout: float) -> Api:
@@ -258,6 +294,13 @@ def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple
         *_lock_option(binary),
     ]
     server = Server(command, log=folder / "prometheus.log", folder=folder)
+    return _when_ready(server, "Prometheus", place, port, certificate, timeout)
+
+
+def _when_ready(
+    server: Server, name: str, place: Path, port: int, certificate: tuple[Path, Path], timeout: float
+) -> Api:
+    """The session with a server that has just been started, once it is ready; closing it stops the server."""
     api = Api(f"https://127.0.0.1:{port}", timeout=timeout)
     api.verify, api.cert = str(certificate[0]), (str(certificate[0]), str(certificate[1]))
 
@@ -268,7 +311,7 @@ def _start(binary: str, folder: Path, place: Path, port: int, certificate: tuple
             return False
 
     try:
-        server.wait_until(ready, "Prometheus", timeout=120)
+        server.wait_until(ready, name, timeout=120)
     except EngineUnavailable as error:
         raise _explained(place, server.said(), error, port) from error
     api.at_close(server.stop)
@@ -279,39 +322,6 @@ def _lock_option(binary: str) -> list[str]:
     """Debian's build leaves the lock of the data folder off unless it is asked; upstream's is on."""
     said = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=30)
     return ["--storage.tsdb.use-lockfile"] if "--storage.tsdb.use-lockfile" in said.stdout + said.stderr else []
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key; the server's and the client's at once."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "companion")])
-    now, public = datetime.now(UTC), key.public_key()
-    usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)  # signs, also certificates
-    extensions = {
-        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]): False,
-        x509.BasicConstraints(ca=True, path_length=0): True,
-        usage: True,
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]): False,
-        x509.SubjectKeyIdentifier.from_public_key(public): False,
-    }
-    builder = x509.CertificateBuilder(name, name, public, x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=30))
-    for extension, critical in extensions.items():
-        builder = builder.add_extension(extension, critical)
-    pem, places = serialization.Encoding.PEM, (folder / "certificate.pem", folder / "key.pem")
-    places[1].touch(mode=0o600)
-    places[0].write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
-    plain = serialization.NoEncryption()
-    places[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    return places
 
 
 def _check_data(place: Path) -> None:
@@ -350,6 +360,9 @@ def _explained(place: Path, log: str, error: CompanionError, port: int | str = "
             "They were left as they are: restore a copy, or choose an empty folder."
         ),
         r"loading groups failed|loading rule": EngineUnavailable(f"Prometheus does not take a rule file: {reason}"),
+        r"[Ll]oading configuration file failed": EngineUnavailable(
+            f"Alertmanager does not take this configuration: {reason}"
+        ),
         r"Error loading config|error loading config": EngineUnavailable(
             f"Prometheus does not take this configuration: {_without_path(reason)}"
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 from model_server import service
 from serving import artefact
 from sklearn.compose import make_column_transformer
@@ -32,6 +33,10 @@ def train(folder: Path) -> dict:
     """Fit on the first machines, measure on the last, store both; returns the manifest."""
     table = machines.readings(seed=0)
     instances = table[list(service.PROPERTIES)].to_dict("records")
+    for name, tenths in service.TENTHS.items():
+        seen = np.quantile(table[name][:-UNSEEN], np.arange(0.1, 1, 0.1)).round(2).tolist()
+        if seen != tenths:
+            raise ValueError(f"service.TENTHS[{name!r}] are those of other data; of these they are {seen}")
     inputs, failed = service.features(instances), table["failed"].to_numpy()
     model = new_model().fit(inputs[:-UNSEEN], failed[:-UNSEEN])
     risk = model.predict_proba(inputs[-UNSEEN:])[:, 1]

@@ -21,7 +21,7 @@ from apiflask.fields import Dict, Integer, String
 from apiflask.validators import OneOf
 from flask import Response, g, request
 from flask.json.provider import DefaultJSONProvider
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from werkzeug.routing import IntegerConverter
 
 PROBLEM = "application/problem+json"
@@ -142,6 +142,16 @@ _seconds = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
+# added up over the workers that live: gunicorn says which have died (child_exit)
+_in_flight = Gauge("service_requests_in_flight", "Requests under way, but for the probes.", multiprocess_mode="livesum")
+_PROBES = ("/healthz", "/readyz", "/metrics")
+
+
+def count_from_zero(route: str, method: str, *statuses: int) -> None:
+    """Show these counts as 0 before the first request: of a counter that begins at 1 a rate does not see the first one."""
+    _seconds.labels(route)
+    for status in statuses:
+        _requests.labels(route, method, str(status))
 
 
 def count_worker_exit() -> None:
@@ -157,6 +167,14 @@ def count_requests(app: APIFlask) -> None:
         g.began = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        if request.path not in _PROBES:
+            _in_flight.inc()
+            g.in_flight = True
+
+    @app.teardown_request
+    def done(_: BaseException | None) -> None:
+        if g.pop("in_flight", False):
+            _in_flight.dec()
 
     @app.after_request
     def end(response: Response) -> Response:

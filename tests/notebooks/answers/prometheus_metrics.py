@@ -3,12 +3,12 @@
 RIGHT = {
     "prometheus_metrics-1": [
         """
-def hours_left(failing, objective, spent=0.0):
-    left = max(0, 1 - spent) * (1 - objective) * 720
-    if left == 0:
-        return 0
-    return left / failing if failing else float("inf")
-"""
+def series(bounds, labels):
+    combinations = 1
+    for values in labels.values():
+        combinations *= values
+    return combinations * (len([*bounds, math.inf]) + 2)
+""",
     ],
     "prometheus_metrics-2": [
         """
@@ -21,7 +21,7 @@ def quantile(q, bounds, counts):
         return bounds[-2]
     below, low = (counts[at - 1], bounds[at - 1]) if at > 0 else (0, 0)
     return np.interp(q * counts[-1], [below, counts[at]], [low, bounds[at]])
-"""
+""",
     ],
     "prometheus_metrics-3": [
         """
@@ -29,31 +29,41 @@ def choose_bounds(latencies, promise):
     around = [np.quantile(latencies, q) * factor for q in (0.5, 0.9, 0.95, 0.99) for factor in (0.93, 1.07)]
     bounds = sorted(set([float(np.quantile(latencies, 0.25))] + [float(b) for b in around] + [promise]))
     return np.array(bounds)
-"""
+""",
     ],
 }
 
 WRONG = {
     "prometheus_metrics-1": [
         (
-            "forgets what is spent",
-            "def hours_left(failing, objective, spent=0.0):\n    return 720 * (1 - objective) / failing if failing else math.inf\n",
-            "What is spent already does not last",
+            "forgets the bucket for infinity",
+            "def series(bounds, labels):\n    return (len(bounds) + 2) * math.prod(labels.values())\n",
+            "one for infinity",
         ),
         (
-            "takes the objective for the budget",
-            "def hours_left(failing, objective, spent=0.0):\n    return 720 * objective / failing * (1 - spent)\n",
-            "a whole budget lasts 30 days",
+            "adds the labels up",
+            "def series(bounds, labels):\n    return (len(bounds) + 3) * (sum(labels.values()) or 1)\n",
+            "Every combination counts",
         ),
         (
-            "multiplies by the burn rate",
-            "def hours_left(failing, objective, spent=0.0):\n    return 720 * failing / (1 - objective) * (1 - spent)\n",
-            "720 divided by the burn rate",
+            "multiplies the buckets alone",
+            "def series(bounds, labels):\n    return (len(bounds) + 1) * math.prod(labels.values()) + 2\n",
+            "Each of the two routes has all six",
         ),
         (
-            "negative when overspent",
-            "def hours_left(failing, objective, spent=0.0):\n    return (1 - spent) * 720 * (1 - objective) / failing if failing else math.inf\n",
-            "lasts 0 hours",
+            "one where a label has no value",
+            "def series(bounds, labels):\n    return (len(bounds) + 3) * math.prod(max(1, n) for n in labels.values())\n",
+            "no combination: no series",
+        ),
+        (
+            "a float",
+            "def series(bounds, labels):\n    return float((len(bounds) + 3) * np.prod(list(labels.values())))\n",
+            "whole number",
+        ),
+        (
+            "counts the labels, not their values",
+            "def series(bounds, labels):\n    return (len(bounds) + 3) * (len(labels) + 1)\n",
+            "Every combination counts",
         ),
     ],
     "prometheus_metrics-2": [
@@ -124,4 +134,18 @@ def quantile(q, bounds, counts):
             "at most 12",
         ),
     ],
+}
+
+_WANTED = "wanted = [0.2, 0.4, 0.5, 0.6, 0.8, 0.88, 0.92, 0.95, 0.97, 0.99, 0.997]"
+_OTHER = {"0.2,": "0.22,", "0.4,": "0.44,", "0.5,": "0.55,", "0.6,": "0.66,", "0.8,": "0.88,", "0.88,": "0.968,"}
+_BOUND = "return sorted({*np.quantile(latencies, wanted).tolist(), float(promise)})"
+#: changes that get full marks, each with its reason
+EQUIVALENT = {
+    "prometheus_metrics-3": {
+        **{
+            f"- {_WANTED} / + {_WANTED.replace(f' {old}', f' {new}').replace(f'[{old}', f'[{new}')}": "another right choice"
+            for old, new in _OTHER.items()
+        },
+        f"- {_BOUND} / + {_BOUND.replace('float(promise)', 'promise')}": "the promise is a float already",
+    }
 }

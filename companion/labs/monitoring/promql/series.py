@@ -33,12 +33,19 @@ class Series:
     values: np.ndarray
 
 
-def parse(exposition: str, at: float = 0.0) -> list[Series]:
-    """The samples of an exposition (the text that a service shows at ``/metrics``), all of one moment."""
+def parse(exposition: str, at: float = 0.0, **target: str) -> list[Series]:
+    """The samples of an exposition (the text that a service shows at ``/metrics``), all of one moment.
+
+    Args:
+        at: that moment, seconds.
+        target: labels that each gets, as a scrape gives its target's.
+    """
     from prometheus_client.parser import text_string_to_metric_families
 
     return [
-        Series({"__name__": sample.name, **sample.labels}, np.array([float(at)]), np.array([float(sample.value)]))
+        Series(
+            {"__name__": sample.name, **sample.labels, **target}, np.array([float(at)]), np.array([float(sample.value)])
+        )
         for family in text_string_to_metric_families(exposition)
         for sample in family.samples
     ]
