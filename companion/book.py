@@ -254,6 +254,15 @@ BOOK = (
         engines=("redis",),
     ),
     Chapter(
+        "09-data-management",
+        "redis_memory",
+        "How big, which policy, what survives",
+        "Deeper: decide what a cache holds, when it is renewed and how much memory it gets, each by a measurement beside its law.",
+        "Redis",
+        prerequisites=("redis_caching",),
+        engines=("redis",),
+    ),
+    Chapter(
         "10-microservices",
         "flask_service",
         "Three services, and any of them may fail",
@@ -295,7 +304,6 @@ FIRST_EDITION = frozenset(
         "prometheus_metrics",
         "pysyft_healthcare",
         "pysyft_hospitals",
-        "redis_caching",
         "sql_partitioning",
         "tflite_images",
         "tflite_smart_home",
