@@ -132,7 +132,7 @@ def test_while_the_backend_fails_nobody_waits_for_a_lease_that_nobody_has(notebo
     with before_each_parcel(lambda: looks.update(["parcels"])):
         answers = load.together(ask, threads=8)
     assert Counter(map(str, answers)) == {"failed": 3, str(ANSWER): 5} and backend.calls == 4
-    assert looks["parcels"] < 8 * 200, "somebody has spent a patience of 400 looks"
+    assert looks["parcels"] < 8 * 500, "somebody has spent a patience of 1,000 looks"
     assert not cache.exists(keys(notebook)[1])
 
 
