@@ -274,6 +274,11 @@ WRONG = {
         ("never releases", changed(_ONCE, ("RELEASE_LOCK([lock], [token])", "pass")), "Release the lock"),
         ("no TTL", changed(_ONCE, (", ex=ttl", "")), "needs its TTL"),
         (
+            "locks before it looks",
+            changed(_ONCE, ("while (found := lab.get(entry)) is None:", "while True:")),
+            "look before you ask",
+        ),
+        (
             "compares, then deletes",
             changed(
                 _ONCE, ("RELEASE_LOCK([lock], [token])", "if lab.get(lock) == token:\n                lab.delete(lock)")
@@ -305,6 +310,9 @@ WRONG = {
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
 EQUIVALENT = {
     "redis_caching-3": {
+        "- time.sleep(0.005) / + pass": "how long one that waits rests between two looks, is free",
+        "- time.sleep(0.005) / + time.sleep(0.0055)": "how long one that waits rests between two looks, is free",
+        "- time.sleep(0.005) / + time.sleep(1.005)": "how long one that waits rests between two looks, is free",
         '- entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(8) / + entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(7)': "how long the token is, is free: it only has to differ from that of another caller",
         '- entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(8) / + entry, lock, token = f"{LAB}{name}", f"{LAB}{name}:lock", secrets.token_hex(9)': "how long the token is, is free: it only has to differ from that of another caller",
     },

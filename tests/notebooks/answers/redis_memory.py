@@ -191,7 +191,16 @@ WRONG = {
 
 #: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
 EQUIVALENT = {
+    "redis_memory-3": {
+        "- return rate * (1 - hits) * miss + size * entry / + return rate * (0 - hits) * miss + size * entry": "the same sum is missing at every size",
+        "- return rate * (1 - hits) * miss + size * entry / + return rate * (2 - hits) * miss + size * entry": "the same sum comes on top at every size",
+        "- return min(range(len(shares) + 1), key=hourly) / + return min(range((len(shares) + 1) + 1), key=hourly)": "room for one more than all costs no less, and of equal costs the smallest wins",
+        "- return min(range(len(shares) + 1), key=hourly) / + return min(range(len(shares) + 2), key=hourly)": "room for one more than all costs no less, and of equal costs the smallest wins",
+    },
     "redis_memory-2": {
+        "- if not ids: / + if False:": "to an MGET of nothing redis-py answers with an empty list",
+        "- with client.pipeline(transaction=False) as pipe: / + with client.pipeline() as pipe:": "in a transaction or not, it is one round trip",
+        "- with client.pipeline(transaction=False) as pipe: / + with client.pipeline(transaction=True) as pipe:": "in a transaction or not, it is one round trip",
         '- found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=True)) / + found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted])))': "MGET answers once for each key: both are always equally long",
         '- found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=True)) / + found = dict(zip(wanted, client.mget([f"{LAB}{i}" for i in wanted]), strict=False))': "MGET answers once for each key: both are always equally long",
         "- wanted = list(dict.fromkeys(ids)) / + wanted = dict.fromkeys(ids)": "a dictionary is gone through by its keys, as the list of them is",
