@@ -7,6 +7,7 @@ import contextlib
 import io
 import math
 import secrets
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -175,6 +176,48 @@ def test_a_full_server_and_a_user_without_rights_are_no_cache_and_no_failure(not
         with redis.Redis(kept["host"], kept["port"], username="nobody", password="nobody", retry=None) as limited:
             assert notebook["serve"](limited, 1, Backend()) == (ANSWER, "down")
         assert small.dbsize() == 0
+
+
+# Every order of readers and writers
+
+
+@pytest.fixture
+def orders(notebook, cache):
+    """What the notebook's cells define on the way to its marks, on a price in a database of its own."""
+    space = dict(notebook)
+    space["database"] = sqlite3.connect(":memory:", isolation_level=None)
+    space["database"].executescript("CREATE TABLE product (product, price); INSERT INTO product VALUES (1, 100)")
+    for mark in ("PRICE, LEASE, MARKS", "def reader(", "def outcomes(", "def leased_reader(", "def mark("):
+        (source,) = (source for source in chapters.taught(chapter("redis_caching")) if mark in source)
+        exec(source.partition("\n\n\nprint(")[0], space)  # noqa: S102  (the project's own cells)
+    yield space
+    space["database"].close()
+
+
+def test_a_mark_that_is_lost_is_as_good_as_a_lease(orders):
+    def lost():
+        orders["mark"]("a writer")
+        yield
+        orders["cache"].delete(orders["MARKS"])
+        yield
+        orders["set_price"](200)
+        yield
+        orders["done"]("a writer")
+
+    told = [orders["outcomes"]([orders[read]], lost) for read in ("leased_reader", "visitor")]
+    assert told[0] == "of 35 orders 0 leave an old price, 0 tell one late"
+    assert told[1].startswith("of 15 orders 0 leave an old price, ") and not told[1].endswith(" 0 tell one late")
+
+
+def test_a_writer_that_dies_behind_its_mark_leaves_no_old_price(orders):
+    def dies():
+        orders["mark"]("a writer")
+        yield
+        orders["set_price"](200)
+
+    assert orders["outcomes"]([orders["leased_reader"], orders["visitor"]], dies).endswith(
+        "orders 0 leave an old price, 0 tell one late"
+    )
 
 
 # The instrument
