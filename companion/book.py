@@ -262,6 +262,15 @@ BOOK = (
         engines=("redis",),
     ),
     Chapter(
+        "09-data-management",
+        "redis_memory",
+        "How big, which policy, what survives",
+        "Deeper: decide what a cache holds, when it is renewed and how much memory it gets, each by a measurement beside its law.",
+        "Redis",
+        prerequisites=("redis_caching",),
+        engines=("redis",),
+    ),
+    Chapter(
         "10-microservices",
         "flask_service",
         "Three services: contracts, and careful callers",
@@ -309,7 +318,6 @@ FIRST_EDITION = frozenset(
         "encryption_access_control",
         "pysyft_healthcare",
         "pysyft_hospitals",
-        "redis_caching",
         "sql_partitioning",
         "tflite_images",
         "tflite_smart_home",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import permutations
 
 import numpy as np
 
@@ -89,12 +88,29 @@ def every_order(
 
     Returns:
         Its answers, one an order, in the orders' alphabetical order.
+
+    Raises:
+        SettingError: a process has more steps than were said: what it does last, in no order would be done.
     """
-    each = [name for name, count in steps.items() for _ in range(count)]
     endings = []
-    for order in sorted(set(permutations(each))):
+    for order in _orders(steps):
         running = start()
         for name in order:
             next(running[name], None)
         endings.append(end())
+        if left := [name for name, process in running.items() if next(process, _DONE) is not _DONE]:
+            raise SettingError(f"{left[0]} has more than {steps.get(left[0], 0)} steps")
     return endings
+
+
+_DONE = object()
+
+
+def _orders(steps: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Every different order of the names, each as often as it has steps: by the alphabet."""
+    left = {name: count for name, count in sorted(steps.items()) if count > 0}
+    if not left:
+        yield ()
+    for name in left:
+        for order in _orders({**left, name: left[name] - 1}):
+            yield (name, *order)

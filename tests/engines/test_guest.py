@@ -281,7 +281,14 @@ def test_on_an_embedded_server_no_caretaker_waits(scratch, no_live_engines):
 def readers_store(scratch, no_live_engines):
     """A Redis of "the reader's", with keys of the names in question; a client and its address."""
     with redis_engine.connect(settings={"maxmemory": "200mb"}) as client:
-        for begin in ("companion:redis_caching:", "companion:redis_caching_lab:", "features:", "entry:", "greeting"):
+        for begin in (
+            "companion:redis_caching:",
+            "companion:redis_caching_lab:",
+            "companion:redis_memory:",
+            "features:",
+            "entry:",
+            "greeting",
+        ):
             client.set(f"{begin}alike:v1:{{678}}", "precious")
         client.set("greeting", "precious")
         client.hset("features:taste:7", mapping={"3": 1})
@@ -300,15 +307,19 @@ def store_dump(client) -> dict:
     [
         (
             (
-                *("redis_caching", "5-6,8-11,13,15,17-18,20-26,32,49-51,90,96-98,114-116,165,167,180"),
-                *("--before", "165:import contextlib, io; impatient = doomed = io.BytesIO(); restarted = []"),
-                *("--before", "32:small_size = 5"),
+                *("redis_caching", "5,7,9,11,13,25,27,29-30,32,34-35,37,39,41,43-44,46-47,59,61,74"),
+                *("--before", "27:from companion import measure; from companion.measure import load"),
+                *("--before", "59:import io; impatient = doomed = io.BytesIO(); restarted = []"),
             ),
-            "the holder itself: 1",
+            "by token, the slow one removes: 0 · the holder: 1",
+        ),
+        (
+            ("redis_memory", "5,8,10,12,16,20,26,50,52,65", "--before", "26:import math"),
+            "the same 200 entries, three ways",
         ),
         (("start_here", "10"), "hello from a real server"),
     ],
-    ids=["redis_caching", "start_here"],
+    ids=["redis_caching", "redis_memory", "start_here"],
 )
 def test_the_notebooks_cells_leave_a_readers_store_as_it_was(readers_store, arguments, printed):
     client, url = readers_store

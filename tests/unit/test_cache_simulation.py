@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from companion import SettingError
 from companion.simulate import cache
 
 
@@ -58,3 +59,16 @@ def test_it_finds_the_lost_update():
         return {"a": add(), "b": add()}
 
     assert cache.every_order(start, {"a": 2, "b": 2}, lambda: counter["n"]) == [2, 1, 1, 1, 1, 2]
+
+
+def test_as_many_orders_as_the_multinomial_says_and_none_twice():
+    orders = list(cache._orders({"w": 3, "r": 3, "s": 3}))
+    assert len(set(orders)) == len(orders) == math.factorial(9) // 6**3 and orders == sorted(orders)
+
+
+def test_a_step_that_no_order_would_run_is_told():
+    def start():
+        return {"a": iter("xyz"), "b": iter("x")}
+
+    with pytest.raises(SettingError, match="a has more than 2 steps"):
+        cache.every_order(start, {"a": 2, "b": 1}, list)

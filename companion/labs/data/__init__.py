@@ -1,0 +1,1 @@
+"""Data management: what looks into the gaps between a cache's commands."""
