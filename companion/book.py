@@ -305,6 +305,7 @@ BOOK = (
     ),
     Chapter(
         "12-privacy-and-strategy",
+        "encryption_access_control",
         "Records that a thief can't read",
         "Seal patients' records, decide twice who sees which, and rehearse thirteen thefts to learn what leaks.",
         "PostgreSQL, cryptography",
@@ -315,7 +316,6 @@ BOOK = (
 #: written before the style guide of CONTRIBUTING.md: what it asks of later notebooks is advice for these
 FIRST_EDITION = frozenset(
     {
-        "encryption_access_control",
         "pysyft_healthcare",
         "pysyft_hospitals",
         "sql_partitioning",
