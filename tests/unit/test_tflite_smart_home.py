@@ -91,6 +91,17 @@ try:
     litert.interpreter(content[: len(content) // 2])
 except ValueError as error:
     print("cut", "ValueError", error)
+rng, ended = np.random.default_rng(0), {"ran": 0, "SettingError": 0}
+for _ in range(300):
+    damaged = np.frombuffer(content, np.uint8).copy()
+    damaged[rng.integers(8, len(damaged), rng.integers(1, 9))] = rng.integers(0, 256)
+    try:
+        runtime = litert.interpreter(damaged.tobytes())
+        runtime.invoke()
+        ended["ran"] += 1
+    except (ValueError, RuntimeError) as error:
+        ended[type(error).__name__] += 1
+print(min(ended.values()) > 0, sum(ended.values()))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -102,6 +113,9 @@ except ValueError as error:
     lines = done.stdout.splitlines()
     assert lines[:2] == ["shape ValueError True", "dtype ValueError True"], done.stderr
     assert lines[2].startswith("cut ValueError") and "truncated" in lines[2]
+    assert lines[3:] == ["True 300"], (
+        done.stderr
+    )  # damaged bytes: an error, or an answer; which is why updates are signed
 
 
 @pytest.fixture
@@ -138,6 +152,47 @@ def test_bad_requests_are_refused(client):
     assert client.get("/events", headers=HEADERS).json == []
 
 
+NO_EVENT = {
+    "NaN": b'{"n": NaN}',
+    "an infinity": b'{"n": -Infinity}',
+    "a number that becomes one": b'{"n": 1e999}',
+    "5,000 digits": b'{"n": ' + b"9" * 5_000 + b"}",
+    "20,000 brackets": b'{"n": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "21 levels": b'{"n": ' * 21 + b"1" + b"}" * 21,
+    "another encoding": '{"n": 1}'.encode("utf-16"),
+    "half a letter": b'{"n": "\xc3"}',
+    "cut": b'{"n": 1',
+    "two": b'{"n": 1}{"n": 2}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("path", ["/events", "/log"])
+@pytest.mark.parametrize("body", NO_EVENT.values(), ids=NO_EVENT)
+def test_what_is_no_event_is_refused_and_spoils_nobodys_list(client, caplog, path, body):
+    found = client.post(path, data=body, headers={**HEADERS, "Idempotency-Key": "a"})
+    assert found.status_code == 400, found.data
+    assert client.get(path, headers=HEADERS).json == [] and not caplog.records
+
+
+def test_a_key_that_comes_again_with_another_event_is_refused_not_swallowed(client):
+    """An edge that is told "known already" deletes its copy: the second event would be lost without a word."""
+    key = {**HEADERS, "Idempotency-Key": "a"}
+    assert client.post("/events", json={"n": 1, "m": 2}, headers=key).status_code == 201
+    assert client.post("/events", data=b'{"m":2,"n":1}', headers=key).status_code == 200, "the same, written otherwise"
+    for other in ({"n": 2, "m": 2}, {"n": 1}, {"n": True, "m": 2}, {"n": 1.0, "m": 2}):
+        assert client.post("/events", json=other, headers=key).status_code == 422
+    assert client.get("/events", headers=HEADERS).json == [{"n": 1, "m": 2}]
+
+
+def test_a_strange_token_or_key_is_an_answer_and_no_crash(client, caplog):
+    for token in ("s\xe9same", "\xff" * 50, "x" * 50_000, "sesame\xa0"):
+        assert client.get("/events", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    for key, status in (("", 400), ("k" * 201, 400), ("k" * 200, 201), ("\xff'; DROP TABLE events; --", 201)):
+        assert client.post("/events", json={}, headers={**HEADERS, "Idempotency-Key": key}).status_code == status
+    assert client.get("/events", headers=HEADERS).json == [{}, {}] and not caplog.records
+
+
 def test_it_counts_what_it_does(client):
     for key in ("a", "a", "b"):
         client.post("/events", json={"n": 1}, headers={**HEADERS, "Idempotency-Key": key})
@@ -157,7 +212,16 @@ def test_its_data_survive_a_restart_under_the_same_address(tmp_path):
         requests.get(f"{service.url}/events", headers=headers, timeout=60)
     again = cloud.start(tmp_path, url=service.url, token=service.token)
     assert requests.get(f"{again.url}/events", headers=headers, timeout=60).json() == [{"n": 1}]
+    pieces = iter(
+        [b'{"loot": 1}' + b" " * 70_000, b" " * 70_000]
+    )  # in chunks, no length said, a whole event before the limit
+    found = requests.post(f"{again.url}/events", data=pieces, headers={**headers, "Idempotency-Key": "b"}, timeout=60)
+    assert found.status_code == 411
+    assert requests.get(f"{again.url}/events", headers=headers, timeout=60).json() == [{"n": 1}], "it goes on"
+    command = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     again.stop()
+    log = (tmp_path / "cloud.log").read_text()
+    assert service.token not in log + command and "loot" not in log and "Traceback" not in log
 
 
 def test_a_port_that_is_taken_is_said(tmp_path):
