@@ -249,7 +249,6 @@ BOOK = (
     Chapter(
         "09-data-management",
         "sql_partitioning",
-        "tflite_images",
         "Five million readings, one table too many",
         "Partition a big PostgreSQL table, read in the plan what was left out, and drop a month in milliseconds.",
         "PostgreSQL",
