@@ -306,7 +306,6 @@ FIRST_EDITION = frozenset(
         "pysyft_hospitals",
         "redis_caching",
         "sql_partitioning",
-        "tflite_images",
     }
 )
 
