@@ -71,6 +71,20 @@ def test_no_bytes_of_a_stranger_get_further_than_the_signature(lesson, found):
         lesson.unpack(found, trusted)
 
 
+@pytest.mark.parametrize(
+    "change", [{"version": "3"}, {"version": 3.0}, {"version": True}, {"size": None}, {"sha256": 5}, {"device": []}]
+)
+def test_what_the_maker_signs_by_mistake_is_refused_and_stops_nobody(lesson, camera, change):
+    place, key, trusted = camera
+    header = json.loads(lesson.signed_part(lesson.pack(3, b"third", key))[68:])
+    for text in (json.dumps(header | change).encode(), b"[" * 100_000, b"5", b"\xff", b"{}", b""):
+        signed = len(text).to_bytes(4, "big") + text
+        with pytest.raises(lesson.Refused, match="its header is none"):
+            lesson.install(Disk(place), key.sign(signed) + signed + b"third", trusted, works)
+        (place / "b").write_bytes(key.sign(signed) + signed + b"third")
+        assert lesson.boot(place, trusted)[0] == 1, "not even when it lies in a slot"
+
+
 @pytest.mark.parametrize("reason", ["signed", "installed once", "self-test", "damaged", "another device"])
 def test_a_refused_update_changes_no_byte(lesson, camera, reason):
     place, key, trusted = camera
@@ -128,7 +142,7 @@ def test_the_power_may_fail_anywhere_in_a_chain_of_updates(lesson, camera, kept,
                 path.unlink()
             for name, text in before.items():
                 (place / name).write_bytes(text)
-        assert cut > 7
+        assert cut == 7, "two files written, synced and renamed, and the folder synced"
 
 
 def test_the_first_editions_installer_is_caught_by_the_same_drill(lesson, camera, monkeypatch):
@@ -212,21 +226,23 @@ def test_two_rotten_slots_are_reported_and_still_take_an_update(lesson, camera):
 def test_a_disk_that_stores_something_else_or_is_full_leaves_both_slots(lesson, camera):
     place, key, trusted = camera
     lesson.install(Disk(place), lesson.pack(2, b"second", key), trusted, works)
-    before = {name: content for name, content in files(place).items() if name != "new"}
+    before = files(place)
 
     class Lying(Disk):
         def write(self, name, content):
-            super().write(name, content[:-1] + b"?")
+            super().write(name, content[:-1] + b"?" if name.startswith(self.bad) else content)
 
     class Full(Disk):
         def write(self, name, content):
-            super().write(name, content[: len(content) // 2])
-            raise OSError(28, "No space left on device")
+            super().write(name, content[: len(content) // 2] if name.startswith(self.bad) else content)
+            if name.startswith(self.bad):
+                raise OSError(28, "No space left on device")
 
     for disk, error in ((Lying(place), lesson.Refused), (Full(place), OSError)):
-        with pytest.raises(error):
-            lesson.install(disk, lesson.pack(3, b"third", key), trusted, works)
-        assert {name: content for name, content in files(place).items() if name != "new"} == before
+        for disk.bad in ("a", "floor"):  # the slot's file, and the one that is written after it
+            with pytest.raises(error):
+                lesson.install(disk, lesson.pack(3, b"third", key), trusted, works)
+            assert {name: content for name, content in files(place).items() if not name.endswith(".new")} == before
     lesson.install(Disk(place), lesson.pack(3, b"third", key), trusted, works)
     assert lesson.boot(place, trusted)[0] == 3
 
