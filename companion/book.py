@@ -207,9 +207,18 @@ BOOK = (
         "06-edge-computing",
         "tflite_images",
         "A camera that reads for itself",
-        "Make an image network ten times lighter, keep it inside a deadline, and update it through power cuts.",
+        "Make an image network ten times lighter on the way to its camera, and keep the camera inside its deadline.",
         "TensorFlow Lite",
         prerequisites=("tflite_smart_home",),
+        engines=("litert",),
+    ),
+    Chapter(
+        "06-edge-computing",
+        "tflite_update",
+        "A camera that survives its updates",
+        "Deeper: sign an update, cut the power at every step of three installers, and close the holes of the one that looked right.",
+        "TensorFlow Lite",
+        prerequisites=("tflite_images",),
         engines=("litert",),
     ),
     Chapter(
@@ -319,8 +328,6 @@ FIRST_EDITION = frozenset(
         "pysyft_healthcare",
         "pysyft_hospitals",
         "sql_partitioning",
-        "tflite_images",
-        "tflite_smart_home",
     }
 )
 

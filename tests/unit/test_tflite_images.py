@@ -1,13 +1,14 @@
-"""What tflite_images builds in plain view, taken from its own cells: integer rescaling, the camera loop, the signed update."""
+"""What tflite_images builds in plain view, taken from its own cells: integer rescaling, the camera loop, the paired tests."""
 
 import ast
-import contextlib
-import json
+from itertools import pairwise
 
 import nbformat
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from harness import chapters
+from hypothesis import given
+from hypothesis import strategies as st
 
 from companion import book
 
@@ -77,76 +78,33 @@ def test_mcnemar_and_the_paired_bootstrap(lesson):
     assert lesson.drop(before, before) == (0, 0)
 
 
-@pytest.fixture
-def camera(lesson, tmp_path):
-    key = Ed25519PrivateKey.generate()
-    (tmp_path / "a").write_bytes(lesson.pack(1, b"first" * 4000, key))
-    (tmp_path / "state.json").write_text(json.dumps({"slot": "a", "version": 1}))
-    return tmp_path, key, key.public_key()
+@pytest.fixture(scope="module")
+def newest():
+    return chapters.references(book.chapter("tflite_images"))["newest"]
 
 
-def files(place) -> dict:
-    return {path.name: path.read_bytes() for path in sorted(place.iterdir())}
-
-
-def test_every_truncation_and_every_changed_byte_is_refused(lesson, camera):
-    _, key, trusted = camera
-    update = lesson.pack(2, b"model", key)
-    assert lesson.unpack(update, trusted) == (2, b"model")
-    changed = [update[:i] + bytes([update[i] ^ 0x40]) + update[i + 1 :] for i in range(len(update))]
-    for wrong in [*(update[:end] for end in range(len(update))), *changed, update + b"x", b""]:
-        with pytest.raises(lesson.Refused, match=r"signed|damaged"):
-            lesson.unpack(wrong, trusted)
-
-
-def test_the_power_may_fail_anywhere_in_a_chain_of_updates(lesson, camera):
-    place, key, trusted = camera
-    for version in (2, 3, 4):
-        update = lesson.pack(version, bytes([version]) * 20_000, key)
-        step, booted = 0, version - 1
-        while booted != version:
-            with contextlib.suppress(lesson.PowerCut):
-                lesson.install(place, update, trusted, lambda content: True, lesson.power_until(step))
-            booted, content = lesson.boot(place, trusted)
-            assert booted in (version - 1, version)
-            assert booted == 1 or content == bytes([booted]) * 20_000
-            step += 1
-        assert step > 7
-
-
-@pytest.mark.parametrize("reason", ["signed", "newer", "self-test", "damaged"])
-def test_a_refused_update_changes_no_byte(lesson, camera, reason):
-    place, key, trusted = camera
-    lesson.install(place, lesson.pack(2, b"second", key), trusted, lambda content: True)
-    before = files(place)
-    update = {
-        "signed": lesson.pack(3, b"third", Ed25519PrivateKey.generate()),
-        "newer": lesson.pack(2, b"second again", key),
-        "self-test": lesson.pack(3, b"bad", key),
-        "damaged": lesson.pack(3, b"third", key)[:-1],
-    }[reason]
-    with pytest.raises(lesson.Refused, match=reason):
-        lesson.install(place, update, trusted, lambda content: content != b"bad")
-    assert files(place) == before
-
-
-def test_a_rotten_slot_is_rolled_back_and_two_are_reported(lesson, camera):
-    place, key, trusted = camera
-    lesson.install(place, lesson.pack(2, b"second", key), trusted, lambda content: True)
-    (place / "b").write_bytes(b"")
-    assert lesson.boot(place, trusted)[0] == 1
-    (place / "a").unlink()
-    with pytest.raises(lesson.Refused, match="no slot holds a signed model"):
-        lesson.boot(place, trusted)
-
-
-def test_a_disk_that_stores_something_else_is_noticed_before_the_switch(lesson, camera, monkeypatch):
-    place, key, trusted = camera
-    honest = lesson.write
-    monkeypatch.setitem(
-        lesson.install.__globals__, "write", lambda path, content, power: honest(path, content[:-1] + b"?", power)
+@given(frames=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40)), max_size=12))
+def test_the_exercises_buffer_of_one_keeps_what_its_statement_says(newest, frames):
+    arrivals, service = sorted(arrived for arrived, _ in frames), [ms for _, ms in frames]
+    done = newest(arrivals, service)
+    assert list(done) == sorted(done) and (not frames or len(frames) - 1 in done), (
+        "in order, and the last is always read"
     )
-    with pytest.raises(lesson.Refused, match="damaged"):
-        lesson.install(place, lesson.pack(2, b"second", key), trusted, lambda content: True)
-    assert lesson.state(place) == {"slot": "a", "version": 1}
-    assert lesson.boot(place, trusted)[0] == 1
+    begun = {frame: done[frame] - service[frame] for frame in done}
+    for frame in done:
+        assert begun[frame] >= arrivals[frame]
+        assert all(arrived > begun[frame] for arrived in arrivals[frame + 1 :]), "the newest that was there"
+    for frame, later in pairwise(done):
+        assert begun[later] == max(done[frame], arrivals[later]), "at once when it is free"
+
+
+@given(st.lists(st.integers(0, 33), min_size=1, max_size=40))
+def test_it_agrees_with_the_lessons_camera(lesson, newest, extra):
+    service = np.array(extra) + 20
+    arrivals = [frame * lesson.INTERVAL for frame in range(len(service))]
+    done = newest(arrivals, service.tolist())
+    found = lesson.camera(service, newest=True)
+    # the lesson's belt goes on after the last frame, which may be overwritten by one that is no more looked at
+    assert {frame: int(at) for frame, at in enumerate(found) if at >= 0 and frame < len(service) - 1} == {
+        frame: at for frame, at in done.items() if frame < len(service) - 1
+    }

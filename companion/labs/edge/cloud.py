@@ -1,13 +1,16 @@
 """The far end of an edge device: a small real web service that collects events, keeps them on disk, and can be killed.
 
-Flask under gunicorn, on loopback, behind a random token. ``POST /events`` stores an event once for each idempotency key;
-``POST /log`` stores whatever comes, as a service without such keys does. ``GET`` on both returns what is stored.
+Flask under gunicorn, on loopback, behind a random token. ``POST /events`` stores an event once for each idempotency key, and
+refuses a key that comes again with another event (422, as the IETF's draft asks): an edge that was told "known already" would
+delete what was never stored. ``POST /log`` stores whatever comes, as a service without such keys does. ``GET`` on both returns
+what is stored.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+import math
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -22,6 +25,40 @@ if TYPE_CHECKING:
     from flask import Flask
 
 MOST_BYTES = 64 * 1024
+LONGEST_KEY = 200
+DEEPEST = 20
+
+
+def parsed(text: str) -> dict:
+    """The event in a request's body.
+
+    Raises:
+        ValueError: no JSON object, nested too deep, or with NaN or an infinity: JSON has none, and one that was stored would make
+            the list of all events unreadable for everybody else.
+    """
+
+    def no_constant(name: str) -> float:
+        raise ValueError(f"{name} is no JSON")
+
+    def finite(digits: str) -> float:
+        if not math.isfinite(number := float(digits)):
+            raise ValueError(f"{digits} is too large")
+        return number
+
+    try:
+        body = json.loads(text, parse_constant=no_constant, parse_float=finite)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(body, dict):
+        raise ValueError("an event is a JSON object")
+    level, depth = [body], 0
+    while level:  # what can just be read here might be too deep for whoever writes it out again
+        depth += 1
+        level = [value for item in level for value in (item.values() if isinstance(item, dict) else item)]
+        level = [value for value in level if isinstance(value, dict | list)]
+        if depth > DEEPEST:
+            raise ValueError("nested too deep")
+    return body
 
 
 def create_app(folder: str | None = None, token: str | None = None) -> Flask:
@@ -53,30 +90,41 @@ def create_app(folder: str | None = None, token: str | None = None) -> Flask:
     def check_token() -> None:
         if request.path == "/healthz":
             return
-        if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}"):
+        given = request.headers.get(
+            "Authorization", ""
+        ).encode()  # a header may hold any letter; texts compare only in ASCII
+        if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             refused.inc()
             abort(HTTPStatus.UNAUTHORIZED)
 
     def event() -> dict:
-        body = request.get_json(silent=True)
-        if not isinstance(body, dict):
-            abort(HTTPStatus.BAD_REQUEST, "an event is a JSON object")
-        return body
+        if (
+            request.content_length is None
+        ):  # Werkzeug would cut such a body at the limit, and the first part may well be an event
+            abort(HTTPStatus.LENGTH_REQUIRED)
+        try:
+            return parsed(request.get_data().decode())
+        except ValueError as error:
+            abort(HTTPStatus.BAD_REQUEST, f"not stored: {type(error).__name__}")
 
     @app.post("/events")
     def add_once():
         body, key = event(), request.headers.get("Idempotency-Key")
-        if not key:
-            abort(HTTPStatus.BAD_REQUEST, "the header Idempotency-Key is missing")
+        if not key or len(key) > LONGEST_KEY:
+            abort(HTTPStatus.BAD_REQUEST, f"the header Idempotency-Key has 1 to {LONGEST_KEY} characters")
+        text = json.dumps(body, sort_keys=True)
         with store():
-            new = store().execute("INSERT OR IGNORE INTO events VALUES (?, ?)", (key, json.dumps(body))).rowcount
+            new = store().execute("INSERT OR IGNORE INTO events VALUES (?, ?)", (key, text)).rowcount
+            ((known,),) = store().execute("SELECT body FROM events WHERE key = ?", (key,)).fetchall()
+        if known != text:
+            abort(HTTPStatus.UNPROCESSABLE_ENTITY, "this key came before with another event")
         (received.labels("events") if new else repeated).inc()
         return jsonify(stored=bool(new)), HTTPStatus.CREATED if new else HTTPStatus.OK
 
     @app.post("/log")
     def add():
         with store():
-            store().execute("INSERT INTO log VALUES (?)", (json.dumps(event()),))
+            store().execute("INSERT INTO log VALUES (?)", (json.dumps(event(), sort_keys=True),))
         received.labels("log").inc()
         return jsonify(stored=True), HTTPStatus.CREATED
 

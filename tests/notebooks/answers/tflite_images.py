@@ -1,20 +1,5 @@
 """Answers to the exercises of tflite_images: other right ones, and the classic wrong ones with their hints."""
 
-_VERIFY = """
-def accept(header, signature, content, trusted, running, today):
-    try:
-        trusted.verify(signature, header)
-    except InvalidSignature:
-        return None
-"""
-_PARSE = """
-    try:
-        offer = json.loads(header)
-        version, digest, expires = int(offer["version"]), offer["sha256"], int(offer["expires"])
-    except (ValueError, KeyError, TypeError):
-        return None
-"""
-
 RIGHT = {
     "tflite_images-1": [
         """
@@ -42,15 +27,27 @@ def quantise(kernel, bits):
     ],
     "tflite_images-3": [
         """
-def accept(header, signature, content, trusted, running, today):
-    try:
-        trusted.verify(signature, header)
-        offer = json.loads(header.decode())
-        assert hashlib.sha256(content).hexdigest() == offer["sha256"]
-        assert offer["version"] > running and offer["expires"] >= today
-        return offer["version"]
-    except Exception:
-        return None
+def newest(arrivals, service):
+    done, now, frame = {}, 0, 0
+    while frame < len(arrivals):
+        now = max(now, arrivals[frame])
+        while frame + 1 < len(arrivals) and arrivals[frame + 1] <= now:
+            frame += 1
+        now += service[frame]
+        done[frame] = now
+        frame += 1
+    return done
+""",
+        """
+def newest(arrivals, service):
+    done, free, buffer = {}, 0, None
+    for frame, arrived in enumerate([*arrivals, float("inf")]):
+        if buffer is not None:
+            begin = max(free, arrivals[buffer])
+            if begin < arrived:
+                done[buffer] = free = begin + service[buffer]
+        buffer = frame
+    return done
 """,
     ],
 }
@@ -97,46 +94,55 @@ WRONG = {
     ],
     "tflite_images-3": [
         (
-            "checks no signature",
-            "def accept(header, signature, content, trusted, running, today):" + _PARSE + "    return version\n",
-            "another key",
+            "a queue that keeps every frame",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i, a in enumerate(arrivals):\n        done[i] = free = max(free, a) + service[i]\n    return done\n",
+            "replaced by frame 2",
         ),
         (
-            "does not look at the content",
-            _VERIFY + _PARSE + "    return version if version > running and today <= expires else None\n",
-            "compare its SHA-256",
+            "no buffer: what comes while it is busy is lost",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i, a in enumerate(arrivals):\n        if a >= free:\n            done[i] = free = a + service[i]\n    return done\n",
+            "at 50 frame 3 waits",
         ),
         (
-            "takes a downgrade",
-            _VERIFY
-            + _PARSE
-            + "    good = digest == hashlib.sha256(content).hexdigest() and today <= expires\n    return version if good else None\n",
-            "must be refused",
+            "the buffer keeps the oldest",
+            "def newest(arrivals, service):\n    done, free, begun = {}, 0, []\n    for i, a in enumerate(arrivals):\n        if begun and begun[-1] > a:\n            continue\n        begun.append(max(free, a))\n        done[i] = free = begun[-1] + service[i]\n    return done\n",
+            "replaced by frame 2",
         ),
         (
-            "compares versions as texts",
-            _VERIFY
-            + _PARSE
-            + "    good = digest == hashlib.sha256(content).hexdigest() and today <= expires\n    return version if good and str(version) > str(running) else None\n",
-            "compare numbers, not texts",
+            "a newer frame has to come before the moment it is free",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i, a in enumerate(arrivals):\n        start = max(free, a)\n        if i + 1 < len(arrivals) and arrivals[i + 1] < start:\n            continue\n        done[i] = free = start + service[i]\n    return done\n",
+            "at the moment|come together|arrive together",
         ),
         (
-            "never expires",
-            _VERIFY
-            + _PARSE
-            + "    good = digest == hashlib.sha256(content).hexdigest() and version > running\n    return version if good else None\n",
-            "expired update",
+            "frames that are thrown away take time",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i, a in enumerate(arrivals):\n        start = max(free, a)\n        free = start + service[i]\n        if i + 1 < len(arrivals) and start >= arrivals[i + 1]:\n            continue\n        done[i] = free\n    return done\n",
+            "replaced by frame 2|takes no time",
         ),
         (
-            "trusts that what is signed is well formed",
-            _VERIFY
-            + "    offer = json.loads(header)\n    good = offer['sha256'] == hashlib.sha256(content).hexdigest() and offer['version'] > running and today <= offer['expires']\n    return offer['version'] if good else None\n",
-            "stops the camera",
+            "when it begins instead of when it is done",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i, a in enumerate(arrivals):\n        start = max(free, a)\n        if i + 1 < len(arrivals) and start >= arrivals[i + 1]:\n            continue\n        done[i], free = start, start + service[i]\n    return done\n",
+            "at 50 frame 3 waits",
         ),
         (
-            "a digest in the header is enough for it",
-            "def accept(header, signature, content, trusted, running, today):\n    if hashlib.sha256(content).hexdigest().encode() not in header:\n        return None\n    offer = json.loads(header)\n    return offer['version'] if offer['version'] > running and today <= offer['expires'] else None\n",
-            "another key",
+            "the last frame never comes",
+            "def newest(arrivals, service):\n    done, free = {}, 0\n    for i in range(len(arrivals) - 1):\n        start = max(free, arrivals[i])\n        if start < arrivals[i + 1]:\n            done[i] = free = start + service[i]\n    return done\n",
+            "at 50 frame 3 waits",
+        ),
+        (
+            "takes the arguments apart",
+            "def newest(arrivals, service):\n    done, free, i = {}, 0, 0\n    while arrivals:\n        a, s = arrivals.pop(0), service.pop(0)\n        start = max(free, a)\n        if not (arrivals and start >= arrivals[0]):\n            done[i] = free = start + s\n        i += 1\n    return done\n",
+            "arguments must stay",
         ),
     ],
+}
+
+#: mutants of the reference solution that mean the same as it does (see scripts/mutants.py)
+EQUIVALENT = {
+    "tflite_images-1": {
+        "- return int(np.sum(old & ~new)), int(np.sum(new & ~old)) / + return np.sum(old & ~new), int(np.sum(new & ~old))": "NumPy's integer is the same number",
+        "- return int(np.sum(old & ~new)), int(np.sum(new & ~old)) / + return int(np.sum(old & ~new)), np.sum(new & ~old)": "NumPy's integer is the same number",
+    },
+    "tflite_images-3": {
+        "- done, free = {}, 0 / + done, free = {}, -1": "no frame arrives before 0, so a device that is free earlier begins no earlier",
+    },
 }
