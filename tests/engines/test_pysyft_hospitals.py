@@ -123,10 +123,11 @@ def taught(*names: str) -> dict:
         if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
             for node in ast.parse(cell.source).body:
                 name = node.targets[0] if isinstance(node, ast.Assign) else node
+                name = name.elts[0] if isinstance(name, ast.Tuple) else name
                 name = getattr(name, "name", getattr(name, "id", None))
                 if name == "TRAINING":
                     exec(ast.literal_eval(node.value), namespace)  # noqa: S102
-                if name in (*names, "start"):
+                if name in (*names, "start", "MOST", "DIGITS", "STEPS", "nine_numbers"):
                     exec(ast.get_source_segment(cell.source, node), namespace)  # noqa: S102
     return namespace
 
@@ -143,6 +144,10 @@ def update(**changes) -> str:
         update(weights=[0.5] * 8 + [float("nan")]),
         update(weights=[0.5] * 8 + [1234567.0]),
         update(weights=[0.5] * 8 + ["MRN-1234567"]),
+        update(weights=[0.5] * 8 + [float("-inf")]),
+        update(weights=[0.5] * 8 + [10**400]),
+        update(weights=[0.5] * 8 + [-4.0]),
+        update(weights=[0.5] * 8 + [[0.5]]),
         update(weights={}),
         update(weights=None),
         "[" * 100_000,
@@ -157,8 +162,42 @@ def test_only_an_update_in_the_agreed_form_is_released(text):
 
 
 def test_an_agreed_update_is_written_anew():
-    found = taught("agreed")["agreed"](update(note="MRN-1234567"), 23)
-    assert found == {"patients": 23, "weights": [0.5] * 9}
+    weights = [0.123456789, "-0.001", 3.9949, True, *[0.5] * 5]
+    found = taught("agreed")["agreed"](update(note="MRN-1234567", weights=weights), 23)
+    assert json.dumps(found) == json.dumps({"patients": 23, "weights": [0.12, 0.0, 3.99, 1.0, *[0.5] * 5]})
+
+
+PARCEL = {"order.json": json.dumps({"weights": [0.123456789] * 9, "steps": 5}).encode()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pandas.py": b""},
+        {"outputs/a": b""},
+        {"link": None},
+        {"...": None},
+        {"main.py": b"JOB\n"},
+        {"main.py": None},
+        {"order.json": None},
+        {"order.json": b"[" * 100_000},
+        {"order.json": b"\xff"},
+        {"order.json": json.dumps({"weights": [float("nan")] * 9}).encode()},
+        {"order.json": json.dumps({"weights": [0.5] * 8}).encode()},
+    ],
+)
+def test_a_parcel_is_reviewed_whole(change):
+    names = taught("review")
+    names["reviewed"] = {b"JOB"}
+    review, good = names["review"], {**PARCEL, "main.py": b"JOB"}
+    assert review(good | change) is None
+    assert review({"main.py": b"JOB"}) is None
+    note = json.dumps({"weights": [0.123456789] * 9, "steps": 10**9, "note": "x"}).encode()
+    for parcel in (good, good | {"order.json": note}):
+        assert review(parcel) == {
+            "main.py": b"JOB",
+            "order.json": json.dumps({"weights": [0.123456789] * 9, "steps": 5}).encode(),
+        }
 
 
 def test_one_step_each_is_one_pooled_step_only_with_the_patients_as_weights():
