@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from drive import FAKE_GOOGLE, accounts
 from processes import assert_gone, new_mark
 
 from companion import SettingError, tree
@@ -346,6 +347,35 @@ print(json.dumps(told))
     told = of_round(act)
     assert told == {"leaves": ["done", "done", []], "hangs": ["failed", "stopped: it took too long", []]}
     assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.slow
+def test_on_a_real_drive_the_fence_is_there_when_asked_for(tmp_path):
+    """PySyft's own Drive code on its own simulation. With all four variables set, and what is printed as the channel."""
+    code = "print('PRINTED')\ntry:\n    open('/etc/passwd')\n    print('OPEN')\nexcept PermissionError:\n    print('REFUSED')\n"
+    start = ROUND.replace(
+        'owners, researcher = pysyft.connect_many(["a@example.org", "b@example.org"])',
+        "owner, researcher = pysyft.connect(confined=True)\nowners = [owner]",
+    ).replace("    a, b = owners\n", "    (a,) = owners\n")
+    act = f"""
+    submit(a, "prints", {{"main.py": {code!r}}})
+    job = job_of(a, "prints")
+    pysyft.approve(job, {{"main.py": {code.encode()!r}}})
+    run(a)
+    a.sync(); researcher.sync()
+sent = [text for place, text in everything(researcher).items() if "/review/" in place]
+print(json.dumps([job_of(a, "prints").status, any("PRINTED" in text for text in sent), pysyft.log(a, "prints")]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", FAKE_GOOGLE + start + act],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **accounts(tmp_path)},
+    )
+    status, printed, log = json.loads(done.stdout.splitlines()[-1]) if not done.returncode else done.stderr
+    assert status == "done" and not printed
+    assert "PRINTED" in log and (not confine.available() or "REFUSED" in log)
 
 
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "", "a//b", "./a", "a\0b", "outputs/x"])
