@@ -34,6 +34,8 @@ def plain_files(folder: Path, most_bytes: int, most_files: int) -> dict[str, byt
 
     No link is followed, and no more than ``most_files`` names are given: the next one is ``...``.
     """
+    if folder.is_symlink():
+        return {".": None}
     found: dict[str, bytes | None] = {}
     left, waiting = most_bytes, [(folder, 0)]
     while waiting:
