@@ -13,6 +13,7 @@ from companion.errors import EngineUnavailable
 from companion.workspace import root
 
 if TYPE_CHECKING:
+    from syft_job.job import JobInfo
     from syft_rds import SyftRDSClient
 
 #: the versions in which all this was read
@@ -95,6 +96,11 @@ def on_simulated_drive(drive: Any, email: str, box: Path, *, owner: bool) -> Syf
     engine.peer_manager.write_own_version()
     engine._init_encrypted_peer_store()
     return client
+
+
+def box_of(job: JobInfo) -> Path:
+    """The folder of the party at whose side a job is looked at, with everybody's datasites in it."""
+    return Path(job._client.config.syftbox_folder)
 
 
 def live_box(email: str) -> Path:

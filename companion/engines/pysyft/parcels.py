@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from companion import tree
-from companion.engines.pysyft import places
+from companion.engines.pysyft import _private, places
 from companion.errors import SettingError
 from companion.quiet import quiet
 
@@ -27,7 +27,7 @@ PERMISSIONS = "syft.pub.yaml"
 
 
 def _beside(job: JobInfo) -> Path:
-    return places.beside(Path(job._client.config.syftbox_folder).resolve(), job.job_submission_path.resolve())
+    return places.beside(_private.box_of(job).resolve(), job.job_submission_path.resolve())
 
 
 def parcel(job: JobInfo) -> dict[str, bytes | None]:
