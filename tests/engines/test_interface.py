@@ -26,6 +26,7 @@ WORDS = {
     "timeout": "float",
     "options": "Any",
     # one engine's own
+    "confined": "bool",
     "cores": "int",
     "executors": "int",
     "memory": "str",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from companion import WorkspaceError, this_run, workspace
-from companion.workspace import disk_errors
+from companion.workspace import _remove, disk_errors
 
 MAKE = "from companion import workspace; w = workspace('job'); (w / 'file').write_text('x'); print(w, flush=True)"
 
@@ -115,3 +115,23 @@ def test_a_small_disk_that_is_full_gives_one_clear_error(tmp_path):
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no mount namespace here: {done.stderr.strip()[:80]}")
     assert done.stdout.startswith("said: the scratch folder") and "is full" in done.stdout
+
+
+def test_a_folder_that_a_job_has_made_too_deep_or_closed_is_removed(tmp_path):
+    """A thousand folders one in the other end ``shutil.rmtree`` with a RecursionError, which once stopped every later notebook."""
+    folder = tmp_path / "left-behind"
+    (folder / "closed").mkdir(parents=True)
+    (folder / "closed" / "in").touch()
+    (folder / "closed").chmod(0)
+    here = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(1200):
+            os.mkdir(b"d" * 100, dir_fd=here)
+            inner = os.open(b"d" * 100, os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = inner
+        os.close(here)
+        _remove(folder)
+        assert not folder.exists()
+    finally:
+        subprocess.run(["rm", "-rf", folder])  # pytest's own clean-up ends as rmtree does
