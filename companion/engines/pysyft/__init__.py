@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.engines._ladder import Status, climb, variable
-from companion.engines.pysyft import _private, jobs
+from companion.engines.pysyft import _private, confine, jobs, places
 from companion.engines.pysyft.jobs import DEPENDENCIES, PREPARE, prepare
+from companion.engines.pysyft.parcels import answer, approve, log, parcel, release, verdict
 from companion.errors import EngineUnavailable, SettingError
 from companion.processes.server import package_version
 from companion.quiet import quiet
@@ -31,18 +32,23 @@ __all__ = [
     "DEPENDENCIES",
     "PREPARE",
     "VARIABLES",
+    "answer",
+    "approve",
     "confines",
     "connect",
     "connect_many",
     "log",
     "on_the_drive",
+    "parcel",
     "prepare",
     "probe",
+    "release",
+    "verdict",
 ]
 
 
 def connect(
-    *, owner: str = "hospital@example.org", scientist: str = "researcher@example.org"
+    *, owner: str = "hospital@example.org", scientist: str = "researcher@example.org", confined: bool = False
 ) -> tuple[SyftRDSClient, SyftRDSClient]:
     """The clients of a data owner and of a data scientist, ``(owner, scientist)``, who are not peers yet.
 
@@ -50,6 +56,9 @@ def connect(
     end to end. Embedded, it goes through a simulated drive in this process. With all of ``SYFT_DO_EMAIL``,
     ``SYFT_DO_TOKEN_PATH``, ``SYFT_DS_EMAIL`` and ``SYFT_DS_TOKEN_PATH`` set, both log in to Google Drive instead,
     and their folders stay in ``pysyft-live`` in the scratch folder's root: their keys are all that opens what is on the drive.
+
+    Args:
+        confined: fence the owner's jobs as ``connect_many`` does, on either drive.
 
     Raises:
         EngineUnavailable: the job environments were not prepared, or are not as prepared, a token file is missing, or an
@@ -70,9 +79,11 @@ def connect(
     _guard_jobs(folder / "bin")
     with quiet(prints=True):
         if all(live):
+            _confine_jobs(_private.live_box(live[0]), confined)
             return _private.log_in(live[0], live[1], has_do_role=True), _private.log_in(
                 live[2], live[3], has_ds_role=True
             )
+        _confine_jobs(folder / owner.partition("@")[0], confined)
         scientist_client, owner_client = SyftRDSClient.pair_with_mock_drive_service_connection(
             email1=owner,
             email2=scientist,
@@ -90,10 +101,13 @@ def connect_many(
 ) -> tuple[list[SyftRDSClient], SyftRDSClient]:
     """The clients of several data owners and of one data scientist, ``(owners, scientist)``, on one simulated drive.
 
-    As ``connect``, but the jobs of these owners are *confined*: a job reads its owner's data sets and its own folder,
-    writes to ``outputs/`` only, opens no socket, and is stopped when it prints or writes more than
-    ``companion.engines.pysyft.confine.MOST_BYTES``. What it prints stays with its owner (``log``). On a machine that can't confine
-    (``confines()`` is false: no Linux, or no Landlock) only the limits on output hold.
+    As ``connect``, but the jobs of these owners are *confined*: what runs is what the owner has handed to ``approve``, never the
+    ``run.sh`` that was sent along. It reads its owner's data sets and its own code, writes to ``outputs/`` only, opens no socket,
+    inherits no variable, and is stopped when it prints, writes, starts or takes too much (the limits are in ``companion.engines.pysyft.places``). What it
+    prints and leaves stays with its owner (``log``, ``answer``, ``verdict``) until the owner hands something to ``release``; to PySyft, and so
+    to the researcher, goes one word, "done" or "failed". The sizes and times of files elsewhere stay visible to it, and it
+    may sleep: how long it took is seen outside. On a machine that can't confine (``confines()`` is false: no Linux, or no Landlock) only
+    the limits on output and the owner's hands between job and drive hold.
 
     Raises:
         EngineUnavailable: as ``connect``; or Google Drive is asked for, where each owner logs in on a computer of its own.
@@ -110,7 +124,8 @@ def connect_many(
         )
     folder = workspace("pysyft")
     _guard_jobs(folder / "bin")
-    (folder / "confined").touch()
+    for name in names[:-1]:
+        _confine_jobs(folder / name, True)
     with quiet(prints=True):
         from syft.sync.connections.drive.mock_drive_service import MockDriveBackingStore
 
@@ -127,18 +142,18 @@ def _guard_jobs(folder: Path) -> None:
     _private.start_jobs_with(*jobs.environment(folder, VARIABLES))
 
 
+def _confine_jobs(box: Path, confined: bool) -> None:
+    mark = places.mark(box)
+    if confined:
+        mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark.touch()
+    else:
+        mark.unlink(missing_ok=True)
+
+
 def confines() -> bool:
-    """Whether this machine keeps the jobs of ``connect_many`` from other files and from the network."""
-    from companion.engines.pysyft.confine import available
-
-    return available()
-
-
-def log(owner: SyftRDSClient, job_name: str) -> str:
-    """What a confined job printed, and why it was stopped, for its owner's eyes; empty if it has not run."""
-    box = Path(owner.syftbox_folder)
-    path = box.with_name(f"{box.name}-jobs") / job_name / "log.txt"
-    return path.read_text(errors="replace") if path.is_file() else ""
+    """Whether this machine keeps confined jobs from other files and from the network."""
+    return confine.available()
 
 
 def on_the_drive(*clients: SyftRDSClient) -> dict[str, bytes]:

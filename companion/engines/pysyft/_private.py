@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ READ_IN = "syft 0.10.0, syft-rds 0.6.1, syft-job 0.1.40"
 NEEDED = (
     "syft_job.job_runner:subprocess",
     "syft_job.job_runner:SyftJobRunner",
+    "syft_job.job_runner:_kill_process_tree",
     "syft_rds:SyftRDSClient.pair_with_mock_drive_service_connection",
     "syft_rds.config:SyftRDSClientConfig._base_config_for_testing",
     "syft_rds.config:SyftRDSClientConfig.for_jupyter",
@@ -54,6 +56,22 @@ def start_jobs_with(first: list[str], further: Mapping[str, str]) -> None:
     from syft_job import job_runner
 
     job_runner.subprocess = _JobProcesses(first, further)
+    job_runner._kill_process_tree = _end
+
+
+def _end(pid: int, timeout: float = 12.0) -> None:
+    """A job that took too long: its guard ends all of it, also what has detached itself; a guard that does not end is ended."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        guard = psutil.Process(pid)
+        guard.terminate()
+        with contextlib.suppress(psutil.TimeoutExpired):
+            guard.wait(timeout)
+            return
+        for process in [*guard.children(recursive=True), guard]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def on_simulated_drive(drive: Any, email: str, box: Path, *, owner: bool) -> SyftRDSClient:
@@ -79,6 +97,11 @@ def on_simulated_drive(drive: Any, email: str, box: Path, *, owner: bool) -> Syf
     return client
 
 
+def live_box(email: str) -> Path:
+    """Where a party on Google Drive has its folder."""
+    return root() / "pysyft-live" / f"SyftBox_{email}"
+
+
 def log_in(email: str, token: str, **role: bool) -> SyftRDSClient:
     """What PySyft's ``login_do`` and ``login_ds`` do, but encrypted, and in the scratch folder.
 
@@ -92,7 +115,7 @@ def log_in(email: str, token: str, **role: bool) -> SyftRDSClient:
     from syft_rds import SyftRDSClient
     from syft_rds.config import SyftRDSClientConfig
 
-    box = root() / "pysyft-live" / f"SyftBox_{email}"
+    box = live_box(email)
     box.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with patch("syft.sync.syftbox_manager.get_jupyter_default_syftbox_folder", lambda _: box):
         config = SyftRDSClientConfig.for_jupyter(

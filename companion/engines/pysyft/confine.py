@@ -1,63 +1,129 @@
-"""Confines one PySyft job: which files it sees, no network, how much it writes, and who reads what it prints.
+"""What the Linux kernel keeps from a process and all its children: files, sockets, other processes, and the rest of the machine.
 
-The kernel of Linux does it (Landlock for files, a seccomp filter for sockets), for a process without any privilege and for
-all its children; a job can't take it off again. Where Landlock is missing, only the limits on output hold: see ``available``.
+Landlock fences files, a seccomp filter takes away calls, all of root's powers go, and limits hold for memory and size. None of it needs
+a privilege, and a process can't take it off again. Landlock knows nothing of a file's *metadata*: the sizes and times of files
+elsewhere stay visible (`stat`), which is said where it matters. Where Landlock is missing nothing of this holds: see ``available``.
 
-usage: python -m companion.engines.pysyft.confine BOX TEMPLATE -- COMMAND ARG...   (in the job's folder, as PySyft runs it)
+Sources: man 7 landlock; man 2 seccomp; linux/landlock.h; asm/unistd_64.h (x86-64), asm-generic/unistd.h (aarch64).
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import platform
 import resource
-import selectors
-import signal
 import struct
-import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-#: of all that a job prints, and of all that it leaves in outputs/
-MOST_BYTES = 1_000_000
-_POLL_SECONDS = 0.2
-_STOPPED = 125
-#: that of no virtual environment
-_INTERPRETER: str = getattr(sys, "_base_executable", sys.executable)
+#: address space of one process in bytes, and bytes in one file
+MOST_MEMORY, MOST_FILE = 4 * 2**30, 4_000_000
 
 # linux/landlock.h: the same numbers on every processor
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _READ = 0b1101  # execute, read file, read folder
 _FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # what can be allowed on a file that is no folder
-# write, remove, make folders and files. No links: PySyft copies what is in outputs/, and follows them as the owner
+# write, remove, make folders and files. No links: who reads what a job has left would follow them as the owner
 _WRITE = _READ | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 7 | 1 << 8
 _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-#: processor -> AUDIT_ARCH and the numbers of the calls socket and io_uring_setup
-_CALLS = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
+#: processor -> AUDIT_ARCH, the column of its numbers below, and prlimit64
+_PROCESSORS = {"x86_64": (0xC000003E, 0, 302), "aarch64": (0xC00000B7, 1, 261)}
+#: name of a call -> its number on x86-64 and on aarch64; calls that a job has no use for
+FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
+    # the network, and calls that Landlock and this filter do not see
+    "socket": (41, 198),
+    "io_uring_setup": (425, 425),
+    # what outlives the job, or is shared with others beside files
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    # a file's metadata: Landlock does not cover them
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    # the names of files as others make them
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    # out of the group that the fence ends as one
+    "setsid": (112, 157),
+    "setpgid": (109, 154),
+    # other processes: their memory, their priority, their descriptors
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # other views of the machine, and the kernel's own doors
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "open_by_handle_at": (304, 265),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def available() -> bool:
     """Whether this machine can confine: Linux with Landlock, on a processor whose calls are known here."""
-    return sys.platform == "linux" and platform.machine() in _CALLS and _landlock_version() >= 1
+    return sys.platform == "linux" and platform.machine() in _PROCESSORS and landlock_version() >= 1
 
 
-def _landlock_version() -> int:
+def landlock_version() -> int:
+    """The version of Landlock in this kernel; below 1 where there is none. From 6 on it fences signals too."""
     return _libc.syscall(_CREATE_RULESET, None, 0, 1)
 
 
+def limit() -> None:
+    """From here on this process and its children have limits on memory and on the size of a file, and leave no core."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_FILE, MOST_FILE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def restrict(readable: Iterable[str | Path], writable: Iterable[str | Path]) -> None:
-    """From here on this process and its children see these files and folders only, and can open no socket.
+    """From here on this process and its children see these files and folders only, and make none of the ``FORBIDDEN`` calls.
 
     Raises:
         OSError: the kernel refuses.
     """
-    version = _landlock_version()
+    version = landlock_version()
     rights = (1 << _RIGHTS_BY_VERSION[min(version, 5)]) - 1
     _check(_libc.prctl(38, 1, 0, 0, 0))  # PR_SET_NO_NEW_PRIVS
     signals = 0b11 if version >= 6 else 0  # no signals, no abstract sockets to processes outside
@@ -68,7 +134,8 @@ def restrict(readable: Iterable[str | Path], writable: Iterable[str | Path]) -> 
             _allow(ruleset, Path(path), allowed)
     _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
-    _forbid_sockets()
+    _give_up_powers()
+    _forbid_calls()
 
 
 def _allow(ruleset: int, path: Path, allowed: int) -> None:
@@ -80,18 +147,29 @@ def _allow(ruleset: int, path: Path, allowed: int) -> None:
     os.close(folder)
 
 
-def _forbid_sockets() -> None:
-    """A seccomp filter: ``socket`` and ``io_uring_setup`` fail with EACCES, calls of another processor's kind end the job."""
-    arch, *forbidden = _CALLS[platform.machine()]
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+def _give_up_powers() -> None:
+    """Where root runs this: no capability but that of reading (what Landlock allows). NO_NEW_PRIVS keeps it so."""
+    header = struct.pack("II", 0x20080522, 0)
+    kept = 1 << 2 if os.geteuid() == 0 else 0  # CAP_DAC_READ_SEARCH
+    _check(_libc.capset(header, struct.pack("6I", kept, kept, 0, 0, 0, 0)))
+
+
+def _forbid_calls() -> None:
+    """A seccomp filter: what is ``FORBIDDEN`` fails with EACCES, calls of another processor's kind end the process."""
+    arch, column, prlimit = _PROCESSORS[platform.machine()]
+    numbers = [pair[column] for pair in FORBIDDEN.values() if pair[column] is not None]
+    n, load, equal, at_least, give = len(numbers), 0x20, 0x15, 0x35, 0x06
     program = [
         (load, 0, 0, 4),
         (equal, 1, 0, arch),
         (give, 0, 0, 0x80000000),  # end the process
         (load, 0, 0, 0),
-        (at_least, 3, 0, 0x40000000),  # x86's other numbering of the same calls
-        (equal, 2, 0, forbidden[0]),
-        (equal, 1, 0, forbidden[1]),
+        # the last two lines of the program: allow, refuse. Jumps count from the line after
+        (at_least, n + 4, 0, 0x40000000),  # x86's other numbering of the same calls
+        *((equal, n + 3 - place, 0, number) for place, number in enumerate(numbers)),
+        (equal, 0, 2, prlimit),  # prlimit64 with another process' number in its first argument; 0 is oneself
+        (load, 0, 0, 16),
+        (equal, 0, 1, 0),
         (give, 0, 0, 0x7FFF0000),  # allow
         (give, 0, 0, 0x00050000 | 13),  # EACCES
     ]
@@ -104,102 +182,3 @@ def _check(answer: int) -> int:
     if answer < 0:
         raise OSError(ctypes.get_errno(), f"this machine refuses to confine: {os.strerror(ctypes.get_errno())}")
     return answer
-
-
-def _environment(code: Path, template: Path) -> None:
-    """The job's environment, in milliseconds: its own interpreter on the prepared packages, which it can only read."""
-    venv = code / ".venv"
-    (venv / "bin").mkdir(parents=True)
-    (venv / "bin" / "python").symlink_to(os.path.realpath(_INTERPRETER))
-    (venv / "pyvenv.cfg").write_text((template / "pyvenv.cfg").read_text())
-    (venv / "lib").symlink_to(template / "lib")
-    (venv / "bin" / "activate").write_text('export VIRTUAL_ENV="$PWD/.venv"\nexport PATH="$VIRTUAL_ENV/bin:$PATH"\n')
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder that the job is filling meanwhile."""
-    total = 0
-    for where, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(where, name)).st_size
-    return total
-
-
-def _watch(child: subprocess.Popen[bytes], log: Path, folders: list[Path]) -> str | None:
-    """Copy what the job prints to the owner's log until it ends; a sentence if it went too far."""
-    waiting, printed, looked = selectors.DefaultSelector(), 0, 0.0
-    for stream in filter(None, (child.stdout, child.stderr)):
-        waiting.register(stream, selectors.EVENT_READ)
-    with log.open("wb", buffering=0) as kept:
-        while waiting.get_map():
-            for key, _ in waiting.select(_POLL_SECONDS):
-                text = os.read(key.fd, 65536)
-                if not text:
-                    waiting.unregister(key.fileobj)
-                printed += len(text)
-                kept.write(text[: max(0, MOST_BYTES - printed + len(text))])
-            if printed > MOST_BYTES:
-                return f"stopped: it printed more than {MOST_BYTES:,} bytes"
-            if time.monotonic() - looked > _POLL_SECONDS:
-                looked = time.monotonic()
-                if sum(map(_size, folders)) > MOST_BYTES:
-                    return f"stopped: it wrote more than {MOST_BYTES:,} bytes"
-            if child.poll() is not None and not waiting.select(0):
-                return None  # what it left running does not hold us up: the guard ends it
-    return None
-
-
-def main(argv: list[str]) -> int:
-    job, box, template, command = Path.cwd(), Path(argv[0]).resolve(), Path(argv[1]).resolve(), argv[3:]
-    beside = box.with_name(f"{box.name}-jobs") / job.name  # not in the box, so PySyft doesn't send it
-    scratch, log, outputs = beside / "tmp", beside / "log.txt", job / "code" / "outputs"
-    scratch.mkdir(parents=True, exist_ok=True)
-    _environment(job / "code", template)
-    datasite = box / os.environ["SYFTBOX_EMAIL"]
-    readable: list[str | Path] = [
-        job,
-        template,
-        datasite / "public" / "syft_datasets",
-        datasite / "private" / "syft_datasets",
-    ]
-    readable += [
-        box / "private" / "syft_datasets",
-        sys.base_prefix,
-        *map(Path, os.environ["COMPANION_JOB_TOOLS"].split(os.pathsep)),
-    ]
-    readable += ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/urandom", "/dev/random"]
-
-    def confine() -> None:
-        # more than a file may hold is an error in the job at once; the watch finds many files
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * MOST_BYTES, 4 * MOST_BYTES))
-        if available():
-            restrict(readable, [scratch, outputs, "/dev/null"])
-
-    env = {**os.environ, "HOME": str(scratch), "TMPDIR": str(scratch), "COMPANION_CONFINED": "1"}
-    pipe = subprocess.PIPE
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, preexec_fn=confine, process_group=0
-    )
-    verdict = _watch(child, log, [outputs, scratch])
-    if verdict is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-    code = child.wait()
-    for path in list(
-        outputs.rglob("*")
-    ):  # links where they could not be forbidden, and all that a stopped job has left
-        if path.is_symlink() or (verdict is not None and path.is_file()):
-            path.unlink()
-    if verdict is None and code:
-        verdict = f"failed: exit code {code}"
-    if verdict is not None:
-        # all that PySyft may send back; the job's own words stay in the log
-        print(verdict, file=sys.stderr)
-        with log.open("a") as kept:
-            kept.write(f"\n{verdict}\n")
-    return _STOPPED if verdict and verdict.startswith("stopped") else code
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

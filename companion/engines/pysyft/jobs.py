@@ -38,26 +38,22 @@ def environment(folder: Path, hidden: tuple[str, ...]) -> tuple[list[str], dict[
 
     folder.mkdir()
     uv = shlex.quote(find_uv_bin())  # the program itself: `python -m uv` would install beside this interpreter
-    guard = shlex.join([sys.executable, "-m", "companion.processes.guard", "--no-stdin", "--filtered"])
+    # -P: both run in the folder of the submission, where a folder named companion may have been sent along
+    guard = shlex.join([sys.executable, "-P", "-m", "companion.processes.guard", "--no-stdin", "--filtered"])
     options = " --constraint " + shlex.quote(str(_LOCK)) if _LOCK.is_file() else ""
     # a job's environment starts as the prepared one, compiled files included. Hard links: a copy takes ten times as long.
     # So a job that edits a file in place edits the prepared one, which `check_prepared` finds
     copy = f"cp -al {shlex.quote(str(_template() / 'lib'))} .venv 2>/dev/null"
     copy += f" || cp -a {shlex.quote(str(_template() / 'lib'))} .venv"
-    confine = shlex.join([sys.executable, "-m", "companion.engines.pysyft.confine"])
-    template, tools = (
-        shlex.quote(str(_template())),
-        shlex.quote(os.pathsep.join(map(str, (folder, find_uv_bin(), _LOCK)))),
-    )
+    fence = shlex.join([sys.executable, "-P", "-m", "companion.engines.pysyft.fence"])
+    template = shlex.quote(str(_template()))
     scripts = {
         # the environment goes with the job: PySyft's next synchronisation would hash its thousands of files
         # and the parties' tokens are none of the job's business
-        "bash": f'unset {" ".join(hidden)}\nif [ -f "$SYFTBOX_FOLDER/../confined" ]; then export COMPANION_JOB_TOOLS={tools}; '
-        f'exec {guard} "$PPID" "$PWD/code/.venv" -- {confine} "$SYFTBOX_FOLDER" {template} -- /bin/bash "$@"; fi\n'
+        "bash": f'unset {" ".join(hidden)}\nif [ -f "$SYFTBOX_FOLDER-jobs/confined" ]; then '
+        f'exec {guard} "$PPID" "" -- {fence} "$SYFTBOX_FOLDER" {template} >/dev/null 2>&1; fi\n'
         f'exec {guard} "$PPID" "$PWD/code/.venv" -- /bin/bash "$@"',
-        # a confined job's environment stands when it starts, and can't be changed: only look whether it has what is asked for
-        "uv": f'if [ "$COMPANION_CONFINED" ]; then case "$1" in venv) exit;; esac; exec {uv} "$@" --quiet --offline --no-config --no-cache{options}; fi\n'
-        f'case "$1" in venv) {uv} "$@" --offline && {{ {copy}; }}; exit;; esac\n'
+        "uv": f'case "$1" in venv) {uv} "$@" --offline && {{ {copy}; }}; exit;; esac\n'
         f'case "$1 $2" in "pip install") exec {uv} "$@" --offline{options};; esac\n'
         f'exec {uv} "$@" --offline',
     }
