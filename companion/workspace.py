@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from companion import checkout, this_run
+from companion import checkout, this_run, tree
 from companion.errors import WorkspaceError
 
 
@@ -92,7 +92,11 @@ def _remove_if_owner(folder: Path, pid: int) -> None:
 
 
 def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():  # what a stranger's job has left may be too deep for that, or closed
+        with suppress(OSError):
+            tree.remove(folder)
     if not folder.exists():
         _mark_of(folder).unlink(missing_ok=True)
 

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from drive import FAKE_GOOGLE, accounts
 from processes import assert_gone, new_mark
 
-from companion import SettingError
+from companion import SettingError, tree
 from companion.engines import pysyft
-from companion.engines.pysyft import confine, tree
+from companion.engines.pysyft import confine
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 confined = pytest.mark.skipif(not confine.available(), reason="this machine has no Landlock")
@@ -98,7 +99,7 @@ for name, way in ways.items():
 print("variables:", *sorted(os.environ))
 print("read:", "SECRET" in open(own).read())
 """
-ROW = "import syft as sy; row = open(sy.resolve_dataset_file_path('d')).read().split()[1]\n"
+ROW = "row = open(open('own.txt').read()).read().split()[1]\n"  # `import syft` would take seconds
 PERMIT = ROW + (
     "open('outputs/syft.pub.yaml', 'w').write(\"rules:\\n- pattern: '**'\\n  access:\\n    read: ['*']\\n    admin: ['*']\\n# \" + row)\n"
     "open('outputs/a.json', 'w').write(row)\n"
@@ -127,7 +128,7 @@ if not os.fork():
     time.sleep(0.12)
     os.system("rm -rf /proc/self/cwd/../../..")
 """,
-    "deepest": "import os\nos.chdir('outputs')\nfor _ in range(3000):\n    os.mkdir('d' * 100)\n    os.chdir('d' * 100)\n",
+    "deepest": "import os\nos.chdir('outputs')\nfor _ in range(1200):\n    os.mkdir('d' * 100)\n    os.chdir('d' * 100)\n",
     "many": "for number in range(3000): open(f'outputs/{number}', 'w')",
     "closed": "import os\nos.umask(0o777)\nos.mkdir('outputs/closed', 0)\nopen('outputs/shut', 'w').close()\nos.mkfifo('outputs/pipe') if 0 else None\n",
     "exit-59": "raise SystemExit(59)",
@@ -183,10 +184,11 @@ def attacked(tmp_path_factory):
     """All of JOBS, approved by a reviewer who sleeps, at one hospital, one after the other."""
     act = f"""
     found = {{}}
+    own = next(path for path in a.syftbox_folder.rglob("private.csv"))
     for name, code in {JOBS!r}.items():
         submit(a, name, {{"main.py": code}})
         job = job_of(a, name)
-        pysyft.approve(job, {{"main.py": code.encode(), "kernel.txt": str(os.getpid()).encode()}})
+        pysyft.approve(job, {{"main.py": code.encode(), "kernel.txt": str(os.getpid()).encode(), "own.txt": str(own).encode()}})
         run(a)
         job = job_of(a, name)
         left = pysyft.answer(job)
@@ -347,6 +349,35 @@ print(json.dumps(told))
     assert not (tmp_path / "late").exists()
 
 
+@pytest.mark.slow
+def test_on_a_real_drive_the_fence_is_there_when_asked_for(tmp_path):
+    """PySyft's own Drive code on its own simulation. With all four variables set, and what is printed as the channel."""
+    code = "print('PRINTED')\ntry:\n    open('/etc/passwd')\n    print('OPEN')\nexcept PermissionError:\n    print('REFUSED')\n"
+    start = ROUND.replace(
+        'owners, researcher = pysyft.connect_many(["a@example.org", "b@example.org"])',
+        "owner, researcher = pysyft.connect(confined=True)\nowners = [owner]",
+    ).replace("    a, b = owners\n", "    (a,) = owners\n")
+    act = f"""
+    submit(a, "prints", {{"main.py": {code!r}}})
+    job = job_of(a, "prints")
+    pysyft.approve(job, {{"main.py": {code.encode()!r}}})
+    run(a)
+    a.sync(); researcher.sync()
+sent = [text for place, text in everything(researcher).items() if "/review/" in place]
+print(json.dumps([job_of(a, "prints").status, any("PRINTED" in text for text in sent), pysyft.log(a, "prints")]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", FAKE_GOOGLE + start + act],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **accounts(tmp_path)},
+    )
+    status, printed, log = json.loads(done.stdout.splitlines()[-1]) if not done.returncode else done.stderr
+    assert status == "done" and not printed
+    assert "PRINTED" in log and (not confine.available() or "REFUSED" in log)
+
+
 @pytest.mark.parametrize("name", ["/etc/x", "../x", "a/../../x", "", "a//b", "./a", "a\0b", "outputs/x"])
 def test_a_parcel_has_plain_names(name):
     with pytest.raises(SettingError, match="a plain relative name"):
@@ -373,7 +404,7 @@ def test_a_folder_is_measured_and_removed_whatever_is_in_it(tmp_path):
     (top / os.fsdecode(b"\xff\xfe")).write_text("x" * 5)
     os.mkfifo(top / "pipe")
     here = os.open(top, os.O_RDONLY)
-    for _ in range(3000):  # far longer than a path may be
+    for _ in range(1200):  # far longer than a path may be
         os.mkdir(b"d" * 100, dir_fd=here)
         inner = os.open(b"d" * 100, os.O_RDONLY, dir_fd=here)
         os.close(here)

@@ -123,10 +123,11 @@ def taught(*names: str) -> dict:
         if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
             for node in ast.parse(cell.source).body:
                 name = node.targets[0] if isinstance(node, ast.Assign) else node
+                name = name.elts[0] if isinstance(name, ast.Tuple) else name
                 name = getattr(name, "name", getattr(name, "id", None))
                 if name == "TRAINING":
                     exec(ast.literal_eval(node.value), namespace)  # noqa: S102
-                if name in (*names, "start"):
+                if name in (*names, "start", "MOST", "DIGITS", "STEPS", "nine_numbers"):
                     exec(ast.get_source_segment(cell.source, node), namespace)  # noqa: S102
     return namespace
 
@@ -143,6 +144,10 @@ def update(**changes) -> str:
         update(weights=[0.5] * 8 + [float("nan")]),
         update(weights=[0.5] * 8 + [1234567.0]),
         update(weights=[0.5] * 8 + ["MRN-1234567"]),
+        update(weights=[0.5] * 8 + [float("-inf")]),
+        update(weights=[0.5] * 8 + [10**400]),
+        update(weights=[0.5] * 8 + [-4.0]),
+        update(weights=[0.5] * 8 + [[0.5]]),
         update(weights={}),
         update(weights=None),
         "[" * 100_000,
@@ -157,8 +162,42 @@ def test_only_an_update_in_the_agreed_form_is_released(text):
 
 
 def test_an_agreed_update_is_written_anew():
-    found = taught("agreed")["agreed"](update(note="MRN-1234567"), 23)
-    assert found == {"patients": 23, "weights": [0.5] * 9}
+    weights = [0.123456789, "-0.001", 3.9949, True, *[0.5] * 5]
+    found = taught("agreed")["agreed"](update(note="MRN-1234567", weights=weights), 23)
+    assert json.dumps(found) == json.dumps({"patients": 23, "weights": [0.12, 0.0, 3.99, 1.0, *[0.5] * 5]})
+
+
+PARCEL = {"order.json": json.dumps({"weights": [0.123456789] * 9, "steps": 5}).encode()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pandas.py": b""},
+        {"outputs/a": b""},
+        {"link": None},
+        {"...": None},
+        {"main.py": b"JOB\n"},
+        {"main.py": None},
+        {"order.json": None},
+        {"order.json": b"[" * 100_000},
+        {"order.json": b"\xff"},
+        {"order.json": json.dumps({"weights": [float("nan")] * 9}).encode()},
+        {"order.json": json.dumps({"weights": [0.5] * 8}).encode()},
+    ],
+)
+def test_a_parcel_is_reviewed_whole(change):
+    names = taught("review")
+    names["reviewed"] = {b"JOB"}
+    review, good = names["review"], {**PARCEL, "main.py": b"JOB"}
+    assert review(good | change) is None
+    assert review({"main.py": b"JOB"}) is None
+    note = json.dumps({"weights": [0.123456789] * 9, "steps": 10**9, "note": "x"}).encode()
+    for parcel in (good, good | {"order.json": note}):
+        assert review(parcel) == {
+            "main.py": b"JOB",
+            "order.json": json.dumps({"weights": [0.123456789] * 9, "steps": 5}).encode(),
+        }
 
 
 def test_one_step_each_is_one_pooled_step_only_with_the_patients_as_weights():
@@ -173,3 +212,42 @@ def test_one_step_each_is_one_pooled_step_only_with_the_patients_as_weights():
     assert np.abs(names["fedavg"](sites, 1, 1, start) - ideal).max() < 1e-12
     plain = np.mean([names["train"](start, *site, 1) for site in sites.values()], axis=0)
     assert np.abs(plain - ideal).max() > 1e-3
+
+
+def reference(grade_id: str, name: str):
+    """The reference solution of an exercise."""
+    cells = nbformat.read(NOTEBOOKS / chapter("pysyft_hospitals").file, as_version=4).cells
+    (cell,) = (cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+    namespace = {"np": np}
+    exec(cell.source, namespace)  # noqa: S102
+    return namespace[name]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_references_hold_what_their_statements_say(seed):
+    rng = np.random.default_rng(seed)
+    everybody = [f"h{i}" for i in rng.permutation(rng.integers(2, 7))]
+    patients = {name: int(rng.integers(1, 50)) for name in everybody}
+    answered = [str(name) for name in rng.permutation(everybody)[: rng.integers(1, len(everybody) + 1)]]
+    updates = {name: rng.integers(-3, 4, 5).astype(float) for name in answered}  # with ties
+    each = np.array([updates[name] for name in answered for _ in range(patients[name])])
+
+    assert np.allclose(reference("pysyft_hospitals-1", "aggregate")(updates, patients), each.mean(axis=0))
+
+    found = reference("pysyft_hospitals-3", "weighted_median")(updates, patients)
+    for number, value in enumerate(found):
+        column = each[:, number]
+        assert (column <= value).sum() * 2 >= len(column) and (column < value).sum() * 2 < len(column)
+
+    streams = {(a, b): rng.integers(0, 2**64, 5, np.uint64) for a in everybody for b in everybody if a < b}
+    plain = {name: rng.integers(-(2**60), 2**60, 5) for name in everybody}
+    sent = {name: plain[name].astype(np.uint64) for name in answered}
+    for (a, b), stream in streams.items():
+        if a in sent:
+            sent[a] = sent[a] + stream
+        if b in sent:
+            sent[b] = sent[b] - stream
+    lost = {pair: stream for pair, stream in streams.items() if (pair[0] in sent) != (pair[1] in sent)}
+    disclosed = {pair[:: rng.choice([1, -1])]: stream for pair, stream in lost.items()}
+    total = reference("pysyft_hospitals-2", "unmask")(sent, disclosed)
+    assert total.dtype == np.int64 and np.array_equal(total, sum(plain[name] for name in answered))

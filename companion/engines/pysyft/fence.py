@@ -21,7 +21,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from companion.engines.pysyft import confine, tree
+from companion import tree
+from companion.engines.pysyft import confine
 from companion.engines.pysyft.places import (
     ENTRY,
     MOST_BYTES,
@@ -68,6 +69,8 @@ def main(argv: list[str]) -> int:
         verdict = "stopped: it took too long" if isinstance(error, SystemExit) else "failed: the fence itself"
         _note(place / "log.txt", "".join(traceback.format_exception(error)))
     with contextlib.suppress(OSError):
+        if verdict != "done":
+            tree.remove(place / "code" / OUTPUTS)
         # in the folder that PySyft takes the outputs from lies, if anything, what the researcher has sent along
         tree.remove(Path.cwd() / "code" / OUTPUTS)
     _note(place / "log.txt", f"\n{verdict}\n" if verdict != "done" else "")
@@ -83,6 +86,7 @@ def _note(path: Path, text: str) -> None:
 
 def _run(box: Path, template: Path, place: Path) -> str:
     """The verdict on a job, for its owner: "done", or how it failed."""
+    place.mkdir(parents=True, exist_ok=True)
     code, outputs, scratch = (place / name for name in ("code", f"code/{OUTPUTS}", "tmp"))
     if not (code / ENTRY).is_file():
         return "failed: its owner has not approved it (companion.engines.pysyft.approve)"

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from companion.engines.pysyft import places, tree
+from companion import tree
+from companion.engines.pysyft import places
 from companion.errors import SettingError
 from companion.quiet import quiet
 

@@ -35,6 +35,34 @@ def weighted_median(updates, patients):
     return found
 """
     ],
+    "pysyft_hospitals-4": [
+        """
+def may_run(parcel, reviewed):
+    files = {name: content for name, content in parcel.items() if content in reviewed.get(name, ())}
+    return files if len(files) == len(parcel) == len(reviewed) else None
+""",
+        """
+def may_run(parcel, reviewed):
+    import copy
+    if sorted(parcel) != sorted(reviewed):
+        return None
+    for name in parcel:
+        if not any(parcel[name] == text for text in reviewed[name]):
+            return None
+    return copy.deepcopy(parcel)
+""",
+    ],
+}
+
+#: changes of a reference solution that mean the same
+EQUIVALENT = {
+    "pysyft_hospitals-2": {
+        "- total = np.sum(list(sent.values()), axis=0, dtype=np.uint64) / + total = np.sum(list(sent.values()), axis=0)": "the sum of uint64 arrays is uint64",
+        "- total = total - shared if here < lost else total + shared / + total = total - shared if here <= lost else total + shared": "the two of a pair have different names",
+    },
+    "pysyft_hospitals-3": {
+        "- names = list(updates) / + names = updates": "a dictionary goes over its keys, in the same order each time"
+    },
 }
 
 WRONG = {
@@ -102,6 +130,43 @@ WRONG = {
             "orders by the first number only",
             "def weighted_median(updates, patients):\n    n = sorted(updates, key=lambda k: updates[k][0])\n    c = np.cumsum([patients[k] for k in n])\n    return updates[n[int((c * 2 >= c[-1]).argmax())]]\n",
             "Half of the patients|order of its own",
+        ),
+    ],
+    "pysyft_hospitals-4": [
+        (
+            "looks at main.py only",
+            "def may_run(parcel, reviewed):\n    return dict(parcel) if parcel.get('main.py') in reviewed.get('main.py', ()) else None\n",
+            "A file more",
+        ),
+        (
+            "overlooks files that nobody asked for",
+            "def may_run(parcel, reviewed):\n    if all(parcel.get(n) in texts for n, texts in reviewed.items()):\n        return dict(parcel)\n",
+            "A file more",
+        ),
+        (
+            "runs what was read and drops the rest",
+            "def may_run(parcel, reviewed):\n    if all(parcel.get(n) in texts for n, texts in reviewed.items()):\n        return {n: parcel[n] for n in reviewed}\n",
+            "A file more",
+        ),
+        (
+            "compares without blanks",
+            "def may_run(parcel, reviewed):\n    if set(parcel) != set(reviewed):\n        return None\n    same = all((parcel[n] or b'').strip() in {t.strip() for t in reviewed[n]} for n in parcel)\n    return dict(parcel) if same else None\n",
+            "A byte less",
+        ),
+        (
+            "any text under any name",
+            "def may_run(parcel, reviewed):\n    texts = set().union(*reviewed.values())\n    return dict(parcel) if set(parcel) == set(reviewed) and all(c in texts for c in parcel.values()) else None\n",
+            "under another name",
+        ),
+        (
+            "hands back the parcel itself",
+            "def may_run(parcel, reviewed):\n    return parcel if set(parcel) == set(reviewed) and all(parcel[n] in reviewed[n] for n in parcel) else None\n",
+            "A new dictionary",
+        ),
+        (
+            "files that are missing do not matter",
+            "def may_run(parcel, reviewed):\n    return dict(parcel) if all(n in reviewed and c in reviewed[n] for n, c in parcel.items()) else None\n",
+            "is missing",
         ),
     ],
 }

@@ -58,7 +58,7 @@ _SECONDS: dict[str, float] = {
     "test_recommender_services.py": 30,
     "test_recommender_shops.py": 30,
     "test_lab.py": 27,
-    "test_pysyft_hospitals.py": 25,
+    "test_pysyft_attacks.py": 30,
     "test_multiprocessing_images.py": 25,
     "test_runner.py": 20,
     "test_multiprocessing_text.py": 15,
