@@ -60,6 +60,8 @@ WAYS = {
     "keyring read": "call('keyctl', 0, -4, 0)",
     "names by inotify": "call('inotify_init1', 0)",
     "names by fanotify": "call('fanotify_init', 0, 0)",
+    "signal to the kernel": "os.kill(kernel, 0)",
+    "signal to a thread of it": "call('tgkill', kernel, kernel, 0)",
     "kernel's limits": "resource.prlimit(kernel, resource.RLIMIT_NOFILE, (0, 0))",
     "kernel's priority": "os.setpriority(os.PRIO_PROCESS, kernel, 19)",
     "kernel's processors": "os.sched_setaffinity(kernel, {0})",
@@ -85,7 +87,7 @@ own, box = sy.resolve_dataset_file_path("d"), os.environ["SYFTBOX_FOLDER"]
 other = str(own).replace("a@example", "b@example").replace(box, box[:-1] + "b")
 kernel = int(open("kernel.txt").read())
 libc = ctypes.CDLL(None, use_errno=True)
-numbers = {dict(confine.FORBIDDEN)!r}
+numbers = {confine.FORBIDDEN | confine.SIGNALS!r}
 def call(name, *arguments):
     if libc.syscall(numbers[name][platform.machine() != "x86_64"], *arguments) < 0:
         raise OSError(ctypes.get_errno(), "refused")
@@ -104,8 +106,23 @@ PERMIT = ROW + (
     "open('outputs/syft.pub.yaml', 'w').write(\"rules:\\n- pattern: '**'\\n  access:\\n    read: ['*']\\n    admin: ['*']\\n# \" + row)\n"
     "open('outputs/a.json', 'w').write(row)\n"
 )
+DETACH = """
+import os, time
+for _ in range(3):
+    if not os.fork():
+        try:
+            os.setsid()
+        except OSError:
+            pass
+        if not os.fork():
+            time.sleep(3)
+            open("outputs/late", "w")
+        os._exit(0)
+"""
 #: name -> the code of a job; all of them want a row of the hospital's to reach the researcher, or the hospital to stand still
 JOBS = {
+    "leaves": DETACH,
+    "hangs": DETACH + "time.sleep(300)",
     "spies": SPY,
     "permits-and-fails": PERMIT + "raise SystemExit(3)",
     "permits": PERMIT,
@@ -169,7 +186,7 @@ with quiet(prints=True):
 """
 
 
-def of_round(act: str, timeout: int = 240):
+def of_round(act: str, timeout: int = 600):
     mark = new_mark()
     done = subprocess.run(
         [sys.executable, "-c", ROUND + act], capture_output=True, text=True, timeout=timeout, env={**os.environ, **mark}
@@ -180,7 +197,7 @@ def of_round(act: str, timeout: int = 240):
 
 
 @pytest.fixture(scope="module")
-def attacked(tmp_path_factory):
+def attacked():
     """All of JOBS, approved by a reviewer who sleeps, at one hospital, one after the other."""
     act = f"""
     found = {{}}
@@ -189,21 +206,40 @@ def attacked(tmp_path_factory):
         submit(a, name, {{"main.py": code}})
         job = job_of(a, name)
         pysyft.approve(job, {{"main.py": code.encode(), "kernel.txt": str(os.getpid()).encode(), "own.txt": str(own).encode()}})
-        run(a)
+        run(a, timeout=2 if name == "hangs" else 100)
         job = job_of(a, name)
         left = pysyft.answer(job)
         if job.status == "done":
             pysyft.release(job, {{"update.json": b"1"}}, [researcher.email])
         a.sync()
         found[name] = {{"verdict": pysyft.verdict(job), "status": job.status, "left": sorted(left), "log": pysyft.log(a, name)}}
-    b.sync(); researcher.sync()
+
+    good = "import pandas\\nopen('outputs/a.txt', 'w').write(str('DataFrame' in dir(pandas)))"
+    evil = "open('outputs/loot', 'w').write('LOOT')\\nprint('LOOT')\\n"
+    submit(a, "two-files", {{"main.py": good, "pandas.py": evil, "sitecustomize.py": evil, "outputs/loot": "LOOT"}})
+    job = job_of(a, "two-files")
+    sent_along = {{"names": sorted(pysyft.parcel(job))}}
+    (job.job_submission_path / "run.sh").write_text("cd code; python pandas.py; cp pandas.py outputs/loot")
+    pysyft.approve(job, {{"main.py": good.encode()}})
+    (job.code_dir / "main.py").write_text(evil)
+    for package in ("companion", "psutil", "code"):  # the guard runs in this folder: what is imported from where?
+        place = job.job_submission_path / package
+        place.mkdir(exist_ok=True)
+        (place / "__init__.py").write_text(f"open({{str(folder / 'ran')!r}}, 'w')")
+    submit(a, "not-sealed", {{"main.py": evil}})
+    job_of(a, "not-sealed").approve()
+    run(a)
+    sent_along["answer"] = {{name: text.decode() for name, text in pysyft.answer(job_of(a, "two-files")).items()}}
+    sent_along |= {{"ran": (folder / "ran").exists(), "log": pysyft.log(a, "two-files"), "unsealed": pysyft.verdict(job_of(a, "not-sealed"))}}
+    for client in (a, b, researcher):
+        client.sync()
 other = next(path for path in b.syftbox_folder.rglob("private.csv"))
 stat = other.stat()
 theirs = {{"mode": stat.st_mode & 0o777, "time": stat.st_mtime > 2_000_000, "attributes": os.listxattr(other)}}
-print(json.dumps([found, everything(researcher), theirs, os.getpriority(os.PRIO_PROCESS, 0)]))
+late = [path.name for path in a.syftbox_folder.parent.rglob("late")]
+print(json.dumps([found, everything(researcher), theirs, os.getpriority(os.PRIO_PROCESS, 0), sent_along, late]))
 """
-    found, researcher, theirs, priority = of_round(act)
-    return {"jobs": found, "researcher": researcher, "theirs": theirs, "priority": priority}
+    return dict(zip(("jobs", "researcher", "theirs", "priority", "sent-along", "late"), of_round(act), strict=True))
 
 
 @confined
@@ -252,7 +288,7 @@ def test_only_what_the_owner_released_is_in_the_outputs(attacked):
 def test_a_failure_is_one_word_and_no_number_of_the_jobs(attacked):
     codes = {text for place, text in attacked["researcher"].items() if place.endswith("returncode.txt")}
     words = {text for place, text in attacked["researcher"].items() if place.endswith(("stdout.txt", "stderr.txt"))}
-    assert codes <= {"0", "1"} and words <= {""}
+    assert codes == {"0", "1", "-1"} and words <= {"", "\n--- PROCESS TIMED OUT ---\n"}, "the last of each is PySyft's own"
     assert attacked["jobs"]["exit-59"]["verdict"] == "failed: exit code 59", "for the owner"
 
 
@@ -285,68 +321,29 @@ def test_memory_is_limited(attacked):
 
 
 @pytest.mark.slow
-def test_what_the_researcher_sends_along_is_reviewed_and_never_run():
+def test_what_the_researcher_sends_along_is_named_and_never_run(attacked):
     """A second file, another run.sh, outputs in the parcel, and all of it changed after the approval."""
-    steal = "open('outputs/loot', 'w').write('LOOT')\nprint('LOOT')\n"
-    act = f"""
-    good = "import pandas\\nopen('outputs/a.txt', 'w').write(str('DataFrame' in dir(pandas)))"
-    evil = {steal!r}
-    submit(a, "two-files", {{"main.py": good, "pandas.py": evil, "sitecustomize.py": evil, "outputs/syft.pub.yaml": "rules: []", "outputs/loot": "LOOT"}})
-    job = job_of(a, "two-files")
-    names = sorted(pysyft.parcel(job))
-    job.job_submission_path.joinpath("run.sh").write_text("cd code; python pandas.py; cp pandas.py outputs/loot")
-    pysyft.approve(job, {{"main.py": good.encode()}})
-    (job.code_dir / "main.py").write_text(evil)
-    for package in ("companion", "psutil", "code"):  # the guard runs in this folder: what is imported from where?
-        place = job.job_submission_path / package
-        place.mkdir(exist_ok=True)
-        (place / "__init__.py").write_text(f"open({{str(folder / 'ran')!r}}, 'w')")
-    run(a)
-    job = job_of(a, "two-files")
-    answer = {{name: text.decode() for name, text in pysyft.answer(job).items()}}
-    a.sync(); researcher.sync()
-    submit(a, "not-sealed", {{"main.py": evil}})
-    job_of(a, "not-sealed").approve()
-    run(a)
-    left = pysyft.verdict(job_of(a, "not-sealed"))
-print(json.dumps([names, answer, (folder / "ran").exists(), [p for p in everything(researcher) if "/outputs/" in p], pysyft.log(a, "two-files"), left]))
-"""
-    names, answer, ran, sent, log, unsealed = of_round(act)
-    assert names == ["main.py", "outputs/loot", "pandas.py", "sitecustomize.py"]
-    assert answer == {"a.txt": "True"} and "LOOT" not in log, "Python's own pandas, and the owner's main.py"
-    assert not ran, "a folder that was sent along passed for a package, outside of the fence"
-    assert not [place for place in sent if "syft.pub.yaml" not in place]
-    assert unsealed.startswith("failed: its owner has not approved it")
+    found = attacked["sent-along"]
+    assert found["names"] == ["main.py", "outputs/loot", "pandas.py", "sitecustomize.py"]
+    assert found["answer"] == {"a.txt": "True"} and "LOOT" not in found["log"], (
+        "the real pandas, and the owner's main.py"
+    )
+    assert not found["ran"], "a folder that was sent along passed for a package, outside of the fence"
+    assert not [
+        place for place in attacked["researcher"] if "/outputs/" in place and "loot" in place and "/review/" in place
+    ]
 
 
 @pytest.mark.slow
-def test_jobs_that_hang_or_leave_something_running_end_with_all_they_started(tmp_path):
-    detach = f"""
-import os, time
-for _ in range(3):
-    if not os.fork():
-        try:
-            os.setsid()
-        except OSError:
-            pass
-        if not os.fork():
-            time.sleep(3)
-            open({str(tmp_path / "late")!r}, "w")
-            open("outputs/late", "w")
-        os._exit(0)
-"""
-    act = f"""
-    for name, code in {{"leaves": {detach!r}, "hangs": {detach!r} + "time.sleep(300)"}}.items():
-        submit(a, name, {{"main.py": code}})
-        pysyft.approve(job_of(a, name), {{"main.py": code.encode()}})
-        run(a, timeout=100 if name == "leaves" else 2)
-    told = {{job.name: [job.status, pysyft.verdict(job), sorted(pysyft.answer(job))] for job in a.job_client.jobs}}
-    a.sync(); researcher.sync()
-print(json.dumps(told))
-"""
-    told = of_round(act)
-    assert told == {"leaves": ["done", "done", []], "hangs": ["failed", "stopped: it took too long", []]}
-    assert not (tmp_path / "late").exists()
+def test_a_job_approved_without_being_sealed_does_not_run(attacked):
+    assert attacked["sent-along"]["unsealed"].startswith("failed: its owner has not approved it")
+
+
+@pytest.mark.slow
+def test_jobs_that_hang_or_leave_something_running_end_with_all_they_started(attacked):
+    told = {name: [attacked["jobs"][name]["status"], attacked["jobs"][name]["verdict"]] for name in ("leaves", "hangs")}
+    assert told == {"leaves": ["done", "done"], "hangs": ["failed", "stopped: it took too long"]}
+    assert not attacked["late"], "seconds after its end a job has written something"
 
 
 @pytest.mark.slow
@@ -384,6 +381,11 @@ def test_a_parcel_has_plain_names(name):
         pysyft.approve(None, {"main.py": b"", name: b""})
     with pytest.raises(SettingError, match="a job runs main"):
         pysyft.approve(None, {"other.py": b""})
+
+
+def test_a_file_and_a_folder_of_one_name_are_refused():
+    with pytest.raises(SettingError, match="the name of a file"):
+        pysyft.approve(None, {"main.py": b"", "main.py/x": b""})
 
 
 @pytest.mark.parametrize("name", ["syft.pub.yaml", "a/syft.pub.yaml", "Syft.Pub.YAML"])
@@ -435,5 +437,5 @@ def test_the_filter_knows_both_processors_by_the_kernels_own_list():
     numbers = dict(
         line.split()[1:3] for line in Path(header).read_text().splitlines() if line.startswith("#define __NR_")
     )
-    for name, (ours, _) in confine.FORBIDDEN.items():
+    for name, (ours, _) in (confine.FORBIDDEN | confine.SIGNALS).items():
         assert numbers.get(f"__NR_{name}", str(ours)) == str(ours), name

@@ -96,6 +96,15 @@ FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
 }
+#: signals to any process of the account: where Landlock is older than its version 6 and does not keep them in
+SIGNALS: dict[str, tuple[int | None, int | None]] = {
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -106,7 +115,7 @@ def available() -> bool:
 
 
 def landlock_version() -> int:
-    """The version of Landlock in this kernel; below 1 where there is none. From 6 on it fences signals too."""
+    """The version of Landlock in this kernel; below 1 where there is none. From 6 on it keeps signals in."""
     return _libc.syscall(_CREATE_RULESET, None, 0, 1)
 
 
@@ -135,7 +144,7 @@ def restrict(readable: Iterable[str | Path], writable: Iterable[str | Path]) -> 
     _check(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
     _give_up_powers()
-    _forbid_calls()
+    _forbid_calls(FORBIDDEN if version >= 6 else FORBIDDEN | SIGNALS)
 
 
 def _allow(ruleset: int, path: Path, allowed: int) -> None:
@@ -154,10 +163,10 @@ def _give_up_powers() -> None:
     _check(_libc.capset(header, struct.pack("6I", kept, kept, 0, 0, 0, 0)))
 
 
-def _forbid_calls() -> None:
-    """A seccomp filter: what is ``FORBIDDEN`` fails with EACCES, calls of another processor's kind end the process."""
+def _forbid_calls(calls: dict[str, tuple[int | None, int | None]]) -> None:
+    """A seccomp filter: these calls fail with EACCES, calls of another processor's kind end the process."""
     arch, column, prlimit = _PROCESSORS[platform.machine()]
-    numbers = [pair[column] for pair in FORBIDDEN.values() if pair[column] is not None]
+    numbers = [pair[column] for pair in calls.values() if pair[column] is not None]
     n, load, equal, at_least, give = len(numbers), 0x20, 0x15, 0x35, 0x06
     program = [
         (load, 0, 0, 4),

@@ -114,6 +114,8 @@ def _check_names(files: Mapping[str, bytes], taken: str | None = None) -> None:
             or str(path) != name
         ):
             raise SettingError(f"a file of a parcel has a plain relative name, got {name!r}")
+        if any(str(folder) in files for folder in path.parents):
+            raise SettingError(f"{name!r} lies in a folder that has the name of a file")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
