@@ -137,13 +137,15 @@ for number in range(30):
     "deep-and-gone": ROW
     + """
 import os, shutil, time
+top = os.open("outputs", os.O_RDONLY)
 os.chdir("outputs")
 for number in range(90):
     os.mkdir(row + "x" * 200)
     os.chdir(row + "x" * 200)
 if not os.fork():
     time.sleep(0.12)
-    os.system("rm -rf /proc/self/cwd/../../..")
+    os.fchdir(top)
+    shutil.rmtree(os.listdir()[0])
 """,
     "deepest": "import os\nos.chdir('outputs')\nfor _ in range(1200):\n    os.mkdir('d' * 100)\n    os.chdir('d' * 100)\n",
     "many": "for number in range(3000): open(f'outputs/{number}', 'w')",
@@ -288,7 +290,9 @@ def test_only_what_the_owner_released_is_in_the_outputs(attacked):
 def test_a_failure_is_one_word_and_no_number_of_the_jobs(attacked):
     codes = {text for place, text in attacked["researcher"].items() if place.endswith("returncode.txt")}
     words = {text for place, text in attacked["researcher"].items() if place.endswith(("stdout.txt", "stderr.txt"))}
-    assert codes == {"0", "1", "-1"} and words <= {"", "\n--- PROCESS TIMED OUT ---\n"}, "the last of each is PySyft's own"
+    assert codes == {"0", "1", "-1"} and words <= {"", "\n--- PROCESS TIMED OUT ---\n"}, (
+        "the last of each is PySyft's own"
+    )
     assert attacked["jobs"]["exit-59"]["verdict"] == "failed: exit code 59", "for the owner"
 
 
