@@ -239,6 +239,15 @@ BOOK = (
         engines=("pysyft",),
     ),
     Chapter(
+        "07-federated-learning",
+        "pysyft_privacy",
+        "What an update tells about one patient",
+        "Find out from nine numbers who was a patient, audit the noise that should hide it, and add noise and masks in jobs.",
+        "PySyft",
+        prerequisites=("pysyft_hospitals",),
+        engines=("pysyft",),
+    ),
+    Chapter(
         "08-monitoring",
         "prometheus_metrics",
         "Meters that tell the truth",

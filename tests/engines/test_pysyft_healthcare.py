@@ -236,6 +236,10 @@ with quiet(prints=True):
     stranger_owner, stranger = pysyft.connect(scientist="stranger@example.org")
     visible = stranger.datasets.get_all()
     stranger.submit_python_job(hospital.email, str(folder / "job.py"), job_name="strange", dependencies=[])
+    [line] = stranger.peer_manager.connection_router.connections
+    line.create_peer_datasite_folders(stranger_owner.email)
+    stranger.sync_engine.push_job_files(stranger.job_client.submit_python_job(stranger_owner.email, str(folder / "job.py"), job_name="pushed"))
+    assert any(b"open(" in content for content in pysyft.on_the_drive(stranger).values()), "in plain text"
     hospital.sync(); stranger_owner.sync()
 files = [path.read_bytes() for party in (researcher, stranger) for path in party.syftbox_folder.rglob("*") if path.is_file()]
 print(job.status, len(visible), len(stranger_owner.job_client.jobs), len(hospital.job_client.jobs), any(b"SECRETROW" in f for f in files))
@@ -273,8 +277,9 @@ box, loot, out = Path(os.environ["SYFTBOX_FOLDER"]), table.head(3).to_csv(), Pat
 THIEVES = {
     "by a link": ("out.symlink_to(sy.resolve_dataset_file_path('tumours'))", False),
     "as bytes": ("out.write_bytes(b'\\xff' * 99)", False),
-    "beside everything, and by approving": (
+    "beside everything, by a permission file, and by approving": (
         "out.write_text(honest); Path('outputs', table.patient_id[0]).write_text(loot)\n"
+        "Path('outputs/syft.pub.yaml').write_text(\"rules: [{pattern: '**', access: {read: ['*']}}]\")\n"
         "[p.write_text(p.read_text().replace('pending', 'approved')) for p in box.rglob('state.yaml')]\n"
         "[(p / 'loot.txt').write_text(loot) for p in box.rglob('*') if p.is_dir() and '.venv' not in p.parts]",
         True,
@@ -382,13 +387,57 @@ def unshared(command: list[str]) -> list[str] | None:
 
 
 @pytest.mark.slow
-def test_the_notebook_runs_without_a_network():
-    path = str(NOTEBOOKS / chapter("pysyft_healthcare").file)
-    command = unshared([sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", path])
+def test_a_round_runs_without_a_network(scratch):
+    """All that the notebook asks of PySyft beside what any program does: clients, peers, a job in its own environment, an answer."""
+    code = "from sklearn.linear_model import LogisticRegression\nimport pandas\nopen('outputs/a.txt', 'w').write('learned')"
+    act = """
+with quiet(prints=True):
+    job.approve()
+    hospital.process_approved_jobs(stream_output=False, share_outputs_with_submitter=True)
+    researcher.sync()
+print(job.status, [path.read_text() for path in researcher.job_client.jobs[0].output_paths])
+"""
+    script = round_script(code, act).replace("dependencies=[]", "dependencies=['pandas', 'scikit-learn']")
+    command = unshared([sys.executable, "-c", script])
     if command is None:
         pytest.skip("no network namespace here (unshare -n)")
-    done = subprocess.run(command, cwd=NOTEBOOKS.parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "approved ['learned']", done.stdout + done.stderr[-2000:]
+
+
+PARCELS = """
+with quiet(prints=True):
+    (folder / "other.py").write_text("print('not reviewed')")
+    def send(name, change):
+        sent = researcher.job_client.submit_python_job(hospital.email, str(folder / "job.py"), job_name=name, dependencies=[])
+        change(sent)
+        researcher.sync_engine.push_job_files(sent)
+        hospital.sync()
+        return parcel(next(job for job in hospital.job_client.jobs if job.name == name))
+    def rewrite(path, old, new):
+        path.write_text(path.read_text().replace(old, new))
+    reviewed = parcel(job)
+    same = send("same", lambda sent: None)
+    beside = send("beside", lambda sent: (sent / "code" / "pandas.py").write_text("print('not reviewed')"))
+    deeper = send("deeper", lambda sent: ((sent / "code" / "a").mkdir(), (sent / "code" / "a" / "b.py").write_text("")))
+    start = send("start", lambda sent: rewrite(sent / "run.sh", "job.py", "-c pass"))
+    blank = send("blank", lambda sent: rewrite(sent / "run.sh", "cd code", "cd  code"))
+    (job.code_dir / ".hidden").write_text("")  # PySyft does not carry it; however it came, it is seen
+    hidden = parcel(job)
+print(same == reviewed, [other == reviewed for other in (beside, deeper, start, blank, hidden)])
+"""
+
+
+@pytest.mark.slow
+def test_a_parcel_is_as_reviewed_only_if_all_of_it_is(scratch):
+    """The notebook's own ``parcel``: a file more anywhere, or one blank more in run.sh, is another parcel."""
+    done = subprocess.run(
+        [sys.executable, "-c", round_script("pass", taught("parcel") + "\n" + PARCELS)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.stdout.strip() == f"True {[False] * 5}", done.stdout + done.stderr[-2000:]
 
 
 def test_quiet_hides_prints_and_warnings_but_no_exception(capfd):
