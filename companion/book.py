@@ -331,15 +331,6 @@ BOOK = (
     ),
 )
 
-#: written before the style guide of CONTRIBUTING.md: what it asks of later notebooks is advice for these
-FIRST_EDITION = frozenset(
-    {
-        "pysyft_healthcare",
-        "pysyft_hospitals",
-        "sql_partitioning",
-    }
-)
-
 
 def chapter(name: str) -> Chapter:
     """The chapter with this name; KeyError names the ones there are."""

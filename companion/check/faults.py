@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companion import book, checkout
+from companion import checkout
 
 #: the mend of each rule; {name} is the notebook's
 RULES = {
@@ -56,8 +56,6 @@ RULES = {
     "engine-name": "one name for an engine everywhere: `from companion.engines import redis as redis_engine`",
     "data-card": "describe the data in data/README.md, with `{name}` in the card's text",
 }
-#: asked of every notebook after the first edition; advice for those of `book.FIRST_EDITION`
-LATER = frozenset({"would-notice", "data-card", "plot-alt"})
 #: never more than advice: where a notebook is better for another order or length, it keeps it
 ADVICE = frozenset({"sections", "length", "words"})
 
@@ -127,8 +125,7 @@ class Subject:
 
     def fault(self, rule: str, cell: Any, what: str) -> Fault:
         """A fault in a cell, or in what ``cell`` names."""
-        advice = rule in ADVICE or (rule in LATER and self.name in book.FIRST_EDITION)
-        return Fault(rule, self._where(cell), what, RULES[rule].format(name=self.name), advice)
+        return Fault(rule, self._where(cell), what, RULES[rule].format(name=self.name), rule in ADVICE)
 
     def _where(self, cell: Any) -> str:
         if isinstance(cell, str):

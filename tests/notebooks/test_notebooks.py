@@ -26,11 +26,6 @@ def test_every_notebook_is_in_the_book():
     assert stored == {chapter.file for chapter in book.BOOK}
 
 
-def test_the_first_edition_is_a_part_of_the_book():
-    """Its notebooks get advice where later ones get faults; the list can only become shorter."""
-    assert {chapter.name for chapter in book.BOOK} >= book.FIRST_EDITION and len(book.FIRST_EDITION) <= 9
-
-
 def test_every_rule_is_written_down():
     text = (checkout.folder() / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [rule for rule in RULES if f"`{rule}`" not in text] == []
@@ -40,7 +35,7 @@ def test_every_rule_is_written_down():
 
 
 class Broken:
-    """A sound notebook to be broken: of the first edition, or one that came later."""
+    """A sound notebook to be broken: the start page, or one made by `make new`."""
 
     def __init__(self, name: str, root=None):
         if name == "start_here":
@@ -240,16 +235,6 @@ def test_a_broken_notebook_is_rejected(rule, change, complaint, answered):
 
 def test_every_rule_is_broken_once():
     assert {rule for rule, *_ in [*STORED, *LATER]} == set(RULES)
-
-
-@pytest.mark.parametrize("edition", [frozenset({"start_here"}), frozenset()], ids=["first edition", "later"])
-def test_for_the_first_edition_a_later_rule_is_advice(edition, monkeypatch):
-    monkeypatch.setattr(book, "FIRST_EDITION", edition)
-    broken = Broken("start_here")
-    for cell in broken.notebook.cells:
-        cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "would-notice"]
-    found = [fault for fault in broken.faults() if fault.rule == "would-notice"]
-    assert [fault.advice for fault in found] == [bool(edition)]
 
 
 @pytest.mark.parametrize(
