@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from companion import checkout
+from companion import book, checkout
 
 #: the mend of each rule; {name} is the notebook's
 RULES = {
