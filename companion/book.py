@@ -233,7 +233,7 @@ BOOK = (
         "07-federated-learning",
         "pysyft_hospitals",
         "Five hospitals, one model",
-        "Average what five hospitals learn, survive the one that lies, and hide single patients behind masks and noise.",
+        "Average what five hospitals learn, survive the one that lies, stop the job that spies, and hide updates behind masks.",
         "PySyft",
         prerequisites=("pysyft_healthcare",),
         engines=("pysyft",),
