@@ -82,6 +82,8 @@ NO_WAIT = {
     "companion/processes/supervised.py:_supervise": "runs its command again and again; the pause grows",
     "companion/engines/redis.py:_migrate": "as long as it makes progress: nobody knows how large the data are",
     "companion/engines/pysyft/fence.py:_watch": "reads what a job prints, and looks at its files now and then",
+    "companion/labs/microservices/relay.py:_answers": "reads from a socket, and notes when each piece is due",
+    "companion/labs/microservices/relay.py:_hand_out": "a slow line: the pause is what it is for",
     "companion/grading/round.py:_in_processes": "students side by side, each with a deadline of its own",
     "scripts/mutation/grading.py:hear": "reads a line from a pipe",
     "scripts/mutation/worker.py:_end_with": "ends with its parent",

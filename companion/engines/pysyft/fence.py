@@ -54,7 +54,7 @@ _MACHINE = (
 )
 
 
-class Stopped(Exception):
+class _Stopped(Exception):
     """The job went too far; the message says how, for its owner."""
 
 
@@ -126,14 +126,14 @@ def _run(box: Path, template: Path, place: Path) -> str:
     ) as child:
         try:
             _watch(child, place / "log.txt", lambda: _look(child.pid, outputs, scratch))
-        except Stopped as why:
+        except _Stopped as why:
             return f"stopped: {why}"
         finally:
             _end(child.pid)
             ended = child.wait()
     try:
         _look(child.pid, outputs, scratch)
-    except Stopped as why:
+    except _Stopped as why:
         return f"stopped: {why}"
     finally:
         tree.remove(scratch)
@@ -150,7 +150,7 @@ def _watch(child: subprocess.Popen[bytes], log: Path, look: Callable[[], None]) 
     """Copy what the job prints to the owner's log until it ends.
 
     Raises:
-        Stopped: it went too far.
+        _Stopped: it went too far.
     """
     waiting, printed, looked = selectors.DefaultSelector(), 0, 0.0
     assert child.stdout is not None
@@ -164,7 +164,7 @@ def _watch(child: subprocess.Popen[bytes], log: Path, look: Callable[[], None]) 
                 printed += len(text)
                 kept.write(text[: max(0, MOST_BYTES - printed + len(text))])
             if printed > MOST_BYTES:
-                raise Stopped(f"it printed more than {MOST_BYTES:,} bytes")
+                raise _Stopped(f"it printed more than {MOST_BYTES:,} bytes")
             if time.monotonic() - looked > _POLL_SECONDS:
                 looked = time.monotonic()
                 look()
@@ -173,20 +173,20 @@ def _watch(child: subprocess.Popen[bytes], log: Path, look: Callable[[], None]) 
 
 
 def _look(group: int, *folders: Path) -> None:
-    """Raise Stopped where a job has written or started too much."""
+    """Raise _Stopped where a job has written or started too much."""
     for folder in folders:
         files, size, deep = tree.measure(folder, MOST_DEEP, MOST_FILES)
         if size > MOST_BYTES:
-            raise Stopped(f"it wrote more than {MOST_BYTES:,} bytes")
+            raise _Stopped(f"it wrote more than {MOST_BYTES:,} bytes")
         if files > MOST_FILES:
-            raise Stopped(f"it made more than {MOST_FILES:,} files")
+            raise _Stopped(f"it made more than {MOST_FILES:,} files")
         if deep:
-            raise Stopped(f"it made folders more than {MOST_DEEP} deep")
+            raise _Stopped(f"it made folders more than {MOST_DEEP} deep")
     processes, resident = _group(group)
     if processes > MOST_PROCESSES:
-        raise Stopped(f"it started more than {MOST_PROCESSES} processes")
+        raise _Stopped(f"it started more than {MOST_PROCESSES} processes")
     if resident > MOST_RESIDENT:
-        raise Stopped(f"it took more than {MOST_RESIDENT:,} bytes of memory")
+        raise _Stopped(f"it took more than {MOST_RESIDENT:,} bytes of memory")
 
 
 def _group(group: int) -> tuple[int, int]:
