@@ -11,6 +11,7 @@ import sys
 import nbformat
 import pytest
 from conftest import NOTEBOOKS
+from drive import FAKE_GOOGLE, accounts
 from processes import assert_gone, marked, new_mark, until
 
 from companion import DatasetError, EngineUnavailable, quiet
@@ -159,31 +160,11 @@ def test_a_running_job_dies_with_its_killed_kernel(tmp_path):
     assert_gone(mark)
 
 
-FAKE_GOOGLE = """
-import os, pathlib, sys
-import syft.sync.connections.drive.gdrive_transport as transport
-from syft.sync.connections.drive.mock_drive_service import MockDriveBackingStore, MockDriveService
-store = MockDriveBackingStore()
-def from_token(cls, email, token_path, **options):
-    assert pathlib.Path(token_path).read_text() == email
-    connection = cls(email=email, token_path=token_path)
-    connection.setup(drive_service=MockDriveService(store, email), **options)
-    return connection
-transport.GDriveConnection.from_token_path = classmethod(from_token)
-"""
-
-
 @pytest.mark.slow
 def test_with_tokens_the_round_is_encrypted_and_stays_out_of_the_home_folder(tmp_path, scratch):
     """PySyft's own Drive code, on PySyft's own simulation of Google's service; as far as it goes without an account."""
-    env = {**os.environ, "HOME": str(tmp_path / "home")}
+    env = {**os.environ, "HOME": str(tmp_path / "home"), **accounts(tmp_path)}
     (tmp_path / "home").mkdir()
-    for party in ("DO", "DS"):
-        (tmp_path / party).write_text(f"{party.lower()}@example.org")
-        env |= {
-            f"SYFT_{party}_EMAIL": f"{party.lower()}@example.org",
-            f"SYFT_{party}_TOKEN_PATH": str(tmp_path / party),
-        }
     code = "import os\nopen('outputs/a.txt', 'w').write('the' + 'answer' + str([k for k in os.environ if 'TOKEN_PATH' in k]))"
     act = """
 with quiet(prints=True):
