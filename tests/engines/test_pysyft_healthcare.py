@@ -1,6 +1,5 @@
 """The hospital's data, PySyft's engine, and the round: without a network, refused where it must be, gone when killed."""
 
-import ast
 import json
 import os
 import shutil
@@ -8,10 +7,9 @@ import signal
 import subprocess
 import sys
 
-import nbformat
 import pytest
-from conftest import NOTEBOOKS
 from drive import FAKE_GOOGLE, accounts
+from harness import chapters
 from processes import assert_gone, marked, new_mark, until
 
 from companion import DatasetError, EngineUnavailable, quiet
@@ -278,13 +276,7 @@ THIEVES = {
 
 def taught(*names: str) -> str:
     """The notebook's own definitions of these names, as they stand there."""
-    cells = nbformat.read(NOTEBOOKS / chapter("pysyft_healthcare").file, as_version=4).cells
-    found = {}
-    for cell in cells:
-        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
-            for node in ast.parse(cell.source).body:
-                name = node.targets[0] if isinstance(node, ast.Assign) else node
-                found[getattr(name, "name", getattr(name, "id", None))] = ast.get_source_segment(cell.source, node)
+    found = chapters.defined(chapter("pysyft_healthcare"))
     return "\n\n".join(found[name] for name in names)
 
 

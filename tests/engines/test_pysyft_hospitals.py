@@ -6,10 +6,9 @@ import os
 import subprocess
 import sys
 
-import nbformat
 import numpy as np
 import pytest
-from conftest import NOTEBOOKS
+from harness import chapters
 
 from companion import DatasetError, EngineUnavailable
 from companion.book import chapter
@@ -117,18 +116,12 @@ print("refused" if child.returncode else "open")
 
 def taught(*names: str) -> dict:
     """The notebook's own definitions of these names and its training code, executed."""
-    cells = nbformat.read(NOTEBOOKS / chapter("pysyft_hospitals").file, as_version=4).cells
+    found = chapters.defined(chapter("pysyft_hospitals"))
     namespace = {"np": np, "json": json}
-    for cell in cells:
-        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
-            for node in ast.parse(cell.source).body:
-                name = node.targets[0] if isinstance(node, ast.Assign) else node
-                name = name.elts[0] if isinstance(name, ast.Tuple) else name
-                name = getattr(name, "name", getattr(name, "id", None))
-                if name == "TRAINING":
-                    exec(ast.literal_eval(node.value), namespace)  # noqa: S102
-                if name in (*names, "start", "MOST", "DIGITS", "STEPS", "nine_numbers"):
-                    exec(ast.get_source_segment(cell.source, node), namespace)  # noqa: S102
+    exec(ast.literal_eval(ast.parse(found["TRAINING"]).body[0].value), namespace)  # noqa: S102
+    for name, source in found.items():
+        if name in (*names, "start", "MOST", "DIGITS", "STEPS", "nine_numbers"):
+            exec(source, namespace)  # noqa: S102
     return namespace
 
 
@@ -214,13 +207,7 @@ def test_one_step_each_is_one_pooled_step_only_with_the_patients_as_weights():
     assert np.abs(plain - ideal).max() > 1e-3
 
 
-def reference(grade_id: str, name: str):
-    """The reference solution of an exercise."""
-    cells = nbformat.read(NOTEBOOKS / chapter("pysyft_hospitals").file, as_version=4).cells
-    (cell,) = (cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
-    namespace = {"np": np}
-    exec(cell.source, namespace)  # noqa: S102
-    return namespace[name]
+REFERENCES = chapters.references(chapter("pysyft_hospitals"))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -232,9 +219,9 @@ def test_the_references_hold_what_their_statements_say(seed):
     updates = {name: rng.integers(-3, 4, 5).astype(float) for name in answered}  # with ties
     each = np.array([updates[name] for name in answered for _ in range(patients[name])])
 
-    assert np.allclose(reference("pysyft_hospitals-1", "aggregate")(updates, patients), each.mean(axis=0))
+    assert np.allclose(REFERENCES["aggregate"](updates, patients), each.mean(axis=0))
 
-    found = reference("pysyft_hospitals-3", "weighted_median")(updates, patients)
+    found = REFERENCES["weighted_median"](updates, patients)
     for number, value in enumerate(found):
         column = each[:, number]
         assert (column <= value).sum() * 2 >= len(column) and (column < value).sum() * 2 < len(column)
@@ -249,5 +236,5 @@ def test_the_references_hold_what_their_statements_say(seed):
             sent[b] = sent[b] - stream
     lost = {pair: stream for pair, stream in streams.items() if (pair[0] in sent) != (pair[1] in sent)}
     disclosed = {pair[:: rng.choice([1, -1])]: stream for pair, stream in lost.items()}
-    total = reference("pysyft_hospitals-2", "unmask")(sent, disclosed)
+    total = REFERENCES["unmask"](sent, disclosed)
     assert total.dtype == np.int64 and np.array_equal(total, sum(plain[name] for name in answered))

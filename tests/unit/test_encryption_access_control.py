@@ -337,20 +337,13 @@ def test_no_ticket_and_no_key_stands_in_the_servers_log_or_in_its_activity(owner
 # the notebook's own functions, and the references of its exercises
 
 CHAPTER = chapter("encryption_access_control")
-KEEPS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 
 
 def defined() -> dict:
     """What the notebook's cells define: their functions, classes and imports, and what is assigned in capitals."""
     found: dict = {"provider": (provider := Ed25519PrivateKey.generate()), "trusted": provider.public_key()}
     found |= {"ticket_key": KEY, "tables": sql.statements("access/records"), "notary": provider}
-    for source in chapters.taught(CHAPTER):
-        kept = [
-            node
-            for node in ast.parse(source).body
-            if isinstance(node, KEEPS) or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper())
-        ]
-        exec(compile(ast.Module(kept, []), "cell", "exec"), found)  # noqa: S102  (the project's own cells)
+    found = chapters.definitions(CHAPTER, lambda node: ast.unparse(node.targets[0]).isupper(), **found)
     for source in chapters.solutions(CHAPTER).values():
         exec(source, found)  # noqa: S102
     return found

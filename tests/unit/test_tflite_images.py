@@ -3,7 +3,6 @@
 import ast
 from itertools import pairwise
 
-import nbformat
 import numpy as np
 import pytest
 from harness import chapters
@@ -16,15 +15,9 @@ from companion import book
 @pytest.fixture(scope="module")
 def lesson():
     """The notebook's functions, classes, imports and constants, without running anything else of it (no TensorFlow)."""
-    notebook = nbformat.read(book.folder() / book.chapter("tflite_images").file, as_version=4)
-    names = {"numpy": np}
-    for cell in notebook.cells:
-        if cell.cell_type != "code" or "nbgrader" in cell.metadata or "keras" in cell.source:
-            continue
-        for node in ast.parse(cell.source).body:
-            constant = isinstance(node, ast.Assign) and "PATIENCE" in ast.unparse(node)
-            if constant or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-                exec(compile(ast.Module([node], []), "lesson", "exec"), names)  # noqa: S102  (the project's own cells)
+    names = chapters.definitions(
+        book.chapter("tflite_images"), lambda node: "PATIENCE" in ast.unparse(node), without="keras", numpy=np
+    )
     return type("Lesson", (), {k: staticmethod(v) for k, v in names.items() if k != "__builtins__"})
 
 

@@ -1,10 +1,10 @@
 """The updates of tflite_update, taken from its own cells: what is refused, every cut of the power, rot, and the disk that forgets."""
 
+import ast
 import contextlib
 import json
 from itertools import count, product
 
-import nbformat
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,17 +21,9 @@ DISKS = list(product((0, 0.3, 0.5, 1), (True, False)))
 @pytest.fixture(scope="module")
 def lesson():
     """The notebook's functions, classes, imports and constants, without running anything else of it (no TensorFlow)."""
-    import ast
-
-    notebook = nbformat.read(book.folder() / book.chapter("tflite_update").file, as_version=4)
-    names = {"numpy": np}
-    for cell in notebook.cells:
-        if cell.cell_type != "code" or "nbgrader" in cell.metadata or "keras" in cell.source:
-            continue
-        for node in ast.parse(cell.source).body:
-            constant = isinstance(node, ast.Assign) and "DEVICE" in ast.unparse(node)
-            if constant or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
-                exec(compile(ast.Module([node], []), "lesson", "exec"), names)  # noqa: S102  (the project's own cells)
+    names = chapters.definitions(
+        book.chapter("tflite_update"), lambda node: "DEVICE" in ast.unparse(node), without="keras", numpy=np
+    )
     return type("Lesson", (), {k: staticmethod(v) for k, v in names.items() if k != "__builtins__"})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -42,6 +44,34 @@ def seconds(chapter: Chapter) -> int:
 def taught(chapter: Chapter) -> list[str]:
     """Sources of the taught code cells: those before and between the exercises."""
     return [cell["source"] for cell in code(chapter) if not marks(cell)]
+
+
+def definitions(
+    chapter: Chapter, keep: Callable[[ast.Assign], bool], without: str = "", **names: Any
+) -> dict[str, Any]:
+    """The taught cells' functions, classes and imports, and the assignments that ``keep`` says, beside what is given to them.
+
+    Nothing else of the notebook runs. Cells in which the text ``without`` stands are left out.
+    """
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    for source in taught(chapter):
+        if not (without and without in source):
+            nodes = [
+                n for n in ast.parse(source).body if isinstance(n, kinds) or (isinstance(n, ast.Assign) and keep(n))
+            ]
+            exec(compile(ast.Module(nodes, []), "cell", "exec"), names)  # noqa: S102  (the project's own cells)
+    return names
+
+
+def defined(chapter: Chapter) -> dict[str, str]:
+    """Source of each statement of the taught cells that gives something a name, by that name (of several, the last)."""
+    found = {}
+    for source in taught(chapter):
+        for node in ast.parse(source).body:
+            name: Any = node.targets[0] if isinstance(node, ast.Assign) else node
+            name = name.elts[0] if isinstance(name, ast.Tuple) else name
+            found[getattr(name, "name", getattr(name, "id", None))] = ast.get_source_segment(source, node) or ""
+    return found
 
 
 def raising(chapter: Chapter) -> set[str]:
