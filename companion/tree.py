@@ -29,10 +29,11 @@ def measure(folder: Path, most_deep: int, most_files: int) -> tuple[int, int, bo
     return found, size, deep
 
 
-def plain_files(folder: Path, most_bytes: int, most_files: int) -> dict[str, bytes | None]:
+def plain_files(folder: Path, most_bytes: int, most_files: int, most_deep: int) -> dict[str, bytes | None]:
     """The content of every file in a folder and its subfolders by relative name; None for what is no plain file, or too much.
 
-    No link is followed, and no more than ``most_files`` names are given: the next one is ``...``.
+    No link is followed, no folder entered that lies deeper than ``most_deep``, and no more than ``most_files`` names are given: the
+    next one is ``...``.
     """
     if folder.is_symlink():
         return {".": None}
@@ -45,7 +46,7 @@ def plain_files(folder: Path, most_bytes: int, most_files: int) -> dict[str, byt
                 name = os.fsencode(entry.relative_to(folder)).decode(errors="replace")
                 if len(found) >= most_files:
                     return found | {"...": None}
-                if entry.is_dir() and not entry.is_symlink() and depth < 8:
+                if entry.is_dir() and not entry.is_symlink() and depth < most_deep:
                     waiting.append((entry, depth + 1))
                     continue
                 found[name] = None

@@ -419,7 +419,7 @@ def test_a_folder_is_measured_and_removed_whatever_is_in_it(tmp_path):
         os.close(here)
         files, size, deep = tree.measure(top, 8, 1000)
         assert deep and 5 <= files <= 20 and size >= 5
-        found = tree.plain_files(top, 1000, 100)
+        found = tree.plain_files(top, 1000, 100, 8)
         assert found["link"] is None and found["link-to-file"] is None and found["pipe"] is None
         tree.remove(top)
         assert not top.exists() and (tmp_path / "precious").read_text() == "x"
@@ -432,7 +432,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "secret").write_text("x")
     (tmp_path / "code").symlink_to(tmp_path / "theirs")
-    assert tree.plain_files(tmp_path / "code", 1000, 100) == {".": None}
+    assert tree.plain_files(tmp_path / "code", 1000, 100, 8) == {".": None}
     tree.remove(tmp_path / "code")
     assert (tmp_path / "theirs" / "secret").exists() and not (tmp_path / "code").is_symlink()
 
@@ -440,8 +440,8 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path):
 def test_more_files_or_bytes_than_a_parcel_may_have_are_named_and_not_read(tmp_path):
     for number in range(9):
         (tmp_path / f"{number}").write_bytes(b"x" * 10)
-    assert list(tree.plain_files(tmp_path, 1000, 4)) == ["0", "1", "2", "3", "..."]
-    found = tree.plain_files(tmp_path, 35, 100)
+    assert list(tree.plain_files(tmp_path, 1000, 4, 8)) == ["0", "1", "2", "3", "..."]
+    found = tree.plain_files(tmp_path, 35, 100, 8)
     assert [name for name, content in found.items() if content is None] == ["3", "4", "5", "6", "7", "8"]
 
 

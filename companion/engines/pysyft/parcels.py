@@ -35,7 +35,7 @@ def parcel(job: JobInfo) -> dict[str, bytes | None]:
 
     PySyft's own ``run.sh`` and ``config.yaml`` beside it are not in it, because nothing of them runs.
     """
-    return tree.plain_files(job.code_dir, places.MOST_BYTES, MOST_FILES)
+    return tree.plain_files(job.code_dir, places.MOST_BYTES, MOST_FILES, places.MOST_DEEP)
 
 
 def approve(job: JobInfo, files: Mapping[str, bytes], reason: str | None = None) -> None:
@@ -63,7 +63,7 @@ def answer(job: JobInfo) -> dict[str, bytes | None]:
     """What a job that came to its end has left in ``outputs/``, as ``parcel``; nothing of a job that failed. For its owner's eyes."""
     if verdict(job) != "done":
         return {}
-    return tree.plain_files(_beside(job) / "code" / places.OUTPUTS, places.MOST_BYTES, MOST_FILES)
+    return tree.plain_files(_beside(job) / "code" / places.OUTPUTS, places.MOST_BYTES, MOST_FILES, places.MOST_DEEP)
 
 
 def verdict(job: JobInfo) -> str:
