@@ -18,6 +18,7 @@ from psycopg import Error as DatabaseError
 from psycopg.sql import SQL, Identifier
 
 from companion import EngineUnavailable, checkout, this_run
+from companion.engines import docker as docker_engine
 from companion.engines import guest
 from companion.engines import postgres as postgres_engine
 from companion.engines import redis as redis_engine
@@ -523,8 +524,6 @@ def test_a_file_of_that_name_is_refused(readers_targets, monkeypatch):
 
 @pytest.fixture
 def docker_client():
-    from companion.engines import docker as docker_engine
-
     try:
         client = docker_engine.connect()
     except EngineUnavailable as missing:
@@ -535,7 +534,9 @@ def docker_client():
 
 @pytest.fixture
 def readers_engine(docker_client, tmp_path):
-    """What "the reader" has on the engine: a base, an image of it built without a tag, a container, a network, a volume."""
+    """What "the reader" has on the engine: a base, an image of it built without a tag, a network, a volume, and two containers,
+    of which one is another kernel's, with the label of that session.
+    """
     name = f"companion-guest-{this_run.TAG}"
     with tarfile.open(tmp_path / "root.tar", "w") as archive:
         archive.add(Path(__file__), "file")
@@ -545,6 +546,8 @@ def readers_engine(docker_client, tmp_path):
     mine = {"labels": {"theirs": name}}
     untagged, _ = docker_client.images.build(path=str(tmp_path / "context"), rm=True, forcerm=True)
     docker_client.containers.create(f"{name}:base", ["/file"], name="model_server-" + name, **mine)
+    another = {**mine["labels"], docker_engine.SESSION: f"another-{this_run.TAG}"}
+    docker_client.containers.create(f"{name}:base", ["/file"], labels=another)
     docker_client.networks.create("companion-" + name, **mine)
     docker_client.volumes.create("companion-" + name, **mine)
     yield docker_client, tmp_path / "context", untagged.id, mine
@@ -558,14 +561,17 @@ def readers_engine(docker_client, tmp_path):
             docker_client.images.remove(image, force=True)
 
 
-def engine_dump(client) -> dict:
-    """All of an engine's things by their ids (under xdist others work on it too: see what is compared)."""
-    return {
-        "images": {i["Id"] for i in client.api.images(all=True)},
-        "containers": {c.id for c in client.containers.list(all=True, ignore_removed=True)},
-        "networks": {n.id for n in client.networks.list()},
-        "volumes": {v.id for v in client.volumes.list()},
-    }
+def readers_things(client) -> set[str]:
+    """Ids of what ``readers_engine`` made, images with their layers. Other workers' sessions share the engine: theirs come and go."""
+    name = f"companion-guest-{this_run.TAG}"
+    chosen = {"label": f"theirs={name}"}
+    things = [*client.containers.list(all=True, filters=chosen, ignore_removed=True)]
+    things += client.networks.list(filters=chosen) + client.volumes.list(filters=chosen)
+    beneath = {image["Id"]: image["ParentId"] for image in client.api.images(all=True)}
+    own = {client.images.get(f"{name}:base").id}
+    while more := {image for image, parent in beneath.items() if parent in own} - own:
+        own |= more
+    return {thing.id for thing in things} | own
 
 
 BUILD = """
@@ -585,8 +591,10 @@ def test_a_session_takes_away_what_it_made_and_nobody_elses(readers_engine, endi
     """It builds the Dockerfile that the reader has built without a tag, whose image is then a nameless layer beneath ours."""
     client, context, untagged, _ = readers_engine
     (context / "More").write_text((context / "Dockerfile").read_text() + "ENV C=3\n")
-    before = engine_dump(client)
-    assert untagged in before["images"]
+    before = readers_things(client)
+    assert untagged in before and len(before) == 7, (
+        "two images, the layer between them, two containers, a network, a volume"
+    )
     done = subprocess.run(
         [sys.executable, "-c", BUILD + ENDINGS[ending], str(context)], capture_output=True, text=True, timeout=300
     )
@@ -594,15 +602,13 @@ def test_a_session_takes_away_what_it_made_and_nobody_elses(readers_engine, endi
     assert len(made) == 3, done.stderr
 
     def tidy() -> bool:
-        now = engine_dump(client)
-        return not set(made) & now["images"] and not client.containers.list(
+        there = {image["Id"] for image in client.api.images(all=True)}
+        return not set(made) & there and not client.containers.list(
             all=True, filters={"label": f"companion.session={session}"}
         )
 
     assert until(tidy, 60), "images, layers and containers of the session are gone"
-    now = engine_dump(client)
-    assert untagged in now["images"], "the engine's own pruning would have taken it along"
-    assert all(before[kind] <= now[kind] for kind in before)
+    assert readers_things(client) == before, "the other kernel's container, and what the engine itself would prune"
 
 
 def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(readers_engine, monkeypatch):
@@ -613,7 +619,7 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
     volume = client.volumes.create(f"{project}_data", **theirs)
     script, kept = checkout.folder("scripts") / "cluster.sh", checkout.folder() / ".cache" / f"{project}.env"
     environment = {**os.environ, "COMPOSE_PROJECT_NAME": project}
-    before = engine_dump(client)
+    before = readers_things(client)
     for command in ("up", "down"):
         done = subprocess.run([script, command], env=environment, capture_output=True, text=True)
         assert (
@@ -632,7 +638,7 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
         kept.unlink()
     container.reload()
     volume.reload()
-    assert all(before[kind] <= engine_dump(client)[kind] for kind in before)
+    assert readers_things(client) >= before
 
 
 def test_a_release_does_not_take_the_place_of_somebody_elses(readers_engine):
