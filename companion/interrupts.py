@@ -11,7 +11,8 @@ def held_back() -> Iterator[None]:
     """Run a short block whole; an interrupt that came meanwhile is raised at its end.
 
     For the first import of a library: one that is broken off leaves some of its modules behind, and stays broken until the kernel
-    is restarted. For a block of shared memory: until the resource tracker knows its name, nobody would take it away. Outside of the main thread, which alone is interrupted, there is nothing to hold back.
+    is restarted. For a new block of shared memory: until the resource tracker knows its name, nobody would take it away. Outside
+    of the main thread, which alone is interrupted, there is nothing to hold back.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

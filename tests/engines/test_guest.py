@@ -522,6 +522,12 @@ def test_a_file_of_that_name_is_refused(readers_targets, monkeypatch):
 # Docker
 
 
+THEIRS = f"companion-guest-{this_run.TAG}"
+BASE = f"{THEIRS}:base"
+#: what is the reader's carries this label
+WITH_THEIR_LABEL = {"label": f"theirs={THEIRS}"}
+
+
 @pytest.fixture
 def docker_client():
     try:
@@ -537,38 +543,37 @@ def readers_engine(docker_client, tmp_path):
     """What "the reader" has on the engine: a base, an image of it built without a tag, a network, a volume, and two containers,
     of which one is another kernel's, with the label of that session.
     """
-    name = f"companion-guest-{this_run.TAG}"
     with tarfile.open(tmp_path / "root.tar", "w") as archive:
         archive.add(Path(__file__), "file")
-    docker_client.api.import_image(str(tmp_path / "root.tar"), repository=name, tag="base")
+    docker_client.api.import_image(str(tmp_path / "root.tar"), repository=THEIRS, tag="base")
     (tmp_path / "context").mkdir()
-    (tmp_path / "context" / "Dockerfile").write_text(f"FROM {name}:base\nENV A=1\nENV B=2\n")
-    mine = {"labels": {"theirs": name}}
+    (tmp_path / "context" / "Dockerfile").write_text(f"FROM {BASE}\nENV A=1\nENV B=2\n")
+    mine = {"labels": {"theirs": THEIRS}}
     untagged, _ = docker_client.images.build(path=str(tmp_path / "context"), rm=True, forcerm=True)
-    docker_client.containers.create(f"{name}:base", ["/file"], name="model_server-" + name, **mine)
+    docker_client.containers.create(BASE, ["/file"], name="model_server-" + THEIRS, **mine)
     another = {**mine["labels"], docker_engine.SESSION: f"another-{this_run.TAG}"}
-    docker_client.containers.create(f"{name}:base", ["/file"], labels=another)
-    docker_client.networks.create("companion-" + name, **mine)
-    docker_client.volumes.create("companion-" + name, **mine)
+    docker_client.containers.create(BASE, ["/file"], labels=another)
+    docker_client.networks.create("companion-" + THEIRS, **mine)
+    docker_client.volumes.create("companion-" + THEIRS, **mine)
     yield docker_client, tmp_path / "context", untagged.id, mine
-    chosen = {"label": f"theirs={name}"}
-    for container in docker_client.containers.list(all=True, filters=chosen):
+    for container in docker_client.containers.list(all=True, filters=WITH_THEIR_LABEL):
         container.remove(force=True)
-    for thing in (*docker_client.networks.list(filters=chosen), *docker_client.volumes.list(filters=chosen)):
+    for thing in (
+        *docker_client.networks.list(filters=WITH_THEIR_LABEL),
+        *docker_client.volumes.list(filters=WITH_THEIR_LABEL),
+    ):
         thing.remove()
-    for image in (untagged.id, f"{name}:base"):
+    for image in (untagged.id, BASE):
         with contextlib.suppress(Exception):
             docker_client.images.remove(image, force=True)
 
 
 def readers_things(client) -> set[str]:
     """Ids of what ``readers_engine`` made, images with their layers. Other workers' sessions share the engine: theirs come and go."""
-    name = f"companion-guest-{this_run.TAG}"
-    chosen = {"label": f"theirs={name}"}
-    things = [*client.containers.list(all=True, filters=chosen, ignore_removed=True)]
-    things += client.networks.list(filters=chosen) + client.volumes.list(filters=chosen)
+    things = [*client.containers.list(all=True, filters=WITH_THEIR_LABEL, ignore_removed=True)]
+    things += client.networks.list(filters=WITH_THEIR_LABEL) + client.volumes.list(filters=WITH_THEIR_LABEL)
     beneath = {image["Id"]: image["ParentId"] for image in client.api.images(all=True)}
-    own = {client.images.get(f"{name}:base").id}
+    own = {client.images.get(BASE).id}
     while more := {image for image, parent in beneath.items() if parent in own} - own:
         own |= more
     return {thing.id for thing in things} | own
@@ -604,7 +609,7 @@ def test_a_session_takes_away_what_it_made_and_nobody_elses(readers_engine, endi
     def tidy() -> bool:
         there = {image["Id"] for image in client.api.images(all=True)}
         return not set(made) & there and not client.containers.list(
-            all=True, filters={"label": f"companion.session={session}"}
+            all=True, filters={"label": f"{docker_engine.SESSION}={session}"}
         )
 
     assert until(tidy, 60), "images, layers and containers of the session are gone"
@@ -627,8 +632,7 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
             and f"there is a compose project {project} that was not started from here" in done.stderr
         )
     theirs["labels"]["com.docker.compose.project.working_dir"] = "/elsewhere"
-    base = f"companion-guest-{this_run.TAG}:base"
-    container = client.containers.create(base, ["/file"], **theirs)
+    container = client.containers.create(BASE, ["/file"], **theirs)
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("REDIS_PASSWORD=x\n")  # as after a cluster of ours with that name
     try:
@@ -644,8 +648,7 @@ def test_a_compose_project_of_somebody_else_is_neither_changed_nor_removed(reade
 def test_a_release_does_not_take_the_place_of_somebody_elses(readers_engine):
     client, *_, mine = readers_engine
     labels = {"com.docker.compose.project": "companion-staging", "com.docker.compose.project.working_dir": "/elsewhere"}
-    base = f"companion-guest-{this_run.TAG}:base"
-    container = client.containers.create(base, ["/file"], labels={**mine["labels"], **labels})
+    container = client.containers.create(BASE, ["/file"], labels={**mine["labels"], **labels})
     environment = {**os.environ, "TARGET": "docker"}
     script = [sys.executable, str(checkout.folder("scripts") / "deploy.py"), "down"]
     done = subprocess.run(script, env=environment, capture_output=True, text=True)
