@@ -225,9 +225,9 @@ BOOK = (
         "06-edge-computing",
         "case_barcelona",
         "Barcelona: a street lit where somebody walks",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Check a city's figures against the sun, divide the savings fairly between lamps, clock and sensors, and kill the gateway without a dark minute.",
+        "NumPy, UDP",
+        prerequisites=("tflite_smart_home",),
     ),
     Chapter(
         "07-federated-learning",

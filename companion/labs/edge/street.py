@@ -46,7 +46,9 @@ CLASSES = {
 #: the class by how much the street is used: at least so many walkers in the hour. Busy, normal, quiet.
 USE = ((60, "P1"), (15, "P2"), (0, "P3"))
 #: walkers an hour on an ordinary night, by the clock: midnight first
-WALKERS = np.array([26, 12, 7, 4, 4, 8, 30, 90, 140, 140, 140, 140, 150, 150, 140, 140, 140, 140, 140, 130, 115, 95, 70, 45])
+WALKERS = np.array(
+    [26, 12, 7, 4, 4, 8, 30, 90, 140, 140, 140, 140, 150, 150, 140, 140, 140, 140, 140, 130, 115, 95, 70, 45]
+)
 _FESTIVAL = np.array([8, 8, 6, 3, 1, 1] + [1] * 15 + [1.5, 3, 6])
 
 
@@ -176,7 +178,7 @@ _LUX_OF_LAMP = illuminance(point_places()[None, :] - lamp_places()[:, None])
 
 def lux(levels: np.ndarray) -> np.ndarray:
     """Light on the ground (..., points) for the lamps' levels (..., lamps), shares of full light."""
-    return np.asarray(levels) @ _LUX_OF_LAMP
+    return np.asarray(levels, float) @ _LUX_OF_LAMP
 
 
 def too_dark(night: Night, levels: np.ndarray, needs: dict[int, str] | None = None) -> np.ndarray:
@@ -195,7 +197,7 @@ def too_dark(night: Night, levels: np.ndarray, needs: dict[int, str] | None = No
     judged = (place >= 2 * SPACING) & (place <= LENGTH - 2 * SPACING)
     step, place = step[judged], place[judged]
     first = np.floor(place / _GRID).astype(int) - _STRETCH // 2
-    around = lux(levels)[step[:, None], first[:, None] + np.arange(_STRETCH)]
+    around = np.lib.stride_tricks.sliding_window_view(lux(levels), _STRETCH, axis=1)[step, first]
     mean, least = asked[night.hour[step] - min(needs)].T
     found = np.zeros(len(judged), bool)
     # a thousandth: what lamps beyond the ends of the street would add
