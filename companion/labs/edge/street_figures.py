@@ -28,7 +28,7 @@ def burning_hours(hours: Mapping[str, float], dark: float) -> Figure:
     ahead = [100 * (hours[name] / dark - 1) for name in names]
     ax.barh(names, list(hours.values()), color=[draw.GREEN if abs(a) < 0.5 else draw.ORANGE for a in ahead])
     for row, (name, more) in enumerate(zip(names, ahead, strict=True)):
-        ax.text(hours[name] - 12, row, f"{hours[name]:,.0f} h  ({more:+.1f} %)", va="center", ha="right", color="white")
+        ax.text(3520, row, f"{hours[name]:,.0f} h  ({more:+.1f} %)", va="center", color=draw.BLACK)
     ax.axvline(dark, color=draw.BLACK, linestyle="--", linewidth=1)
     ax.invert_yaxis()
     ax.set(xlim=(3500, 4800), xlabel="hours of full light a year")
@@ -49,9 +49,7 @@ def along_the_street(patterns: Mapping[str, np.ndarray], name: str) -> Figure:
         ax.plot(place, light, color=colour, label=f"{label}: mean {light.mean():.1f}, darkest {light.min():.1f} lx")
         short += [label] if light.min() < asked.least <= asked.mean <= light.mean() * 1.001 else []
     ax.axhline(asked.least, color=draw.RED, linestyle="--", linewidth=1)
-    ax.text(
-        place[-1], asked.least * 1.08, f"{name}: {asked.least:g} lx at the darkest point", ha="right", color=draw.RED
-    )
+    ax.text(place[0], asked.least / 1.4, f"{name}: {asked.least:g} lx at the darkest point", color=draw.RED)
     ax.set(yscale="log", ylim=(1, 100), xlabel="metres along the street", ylabel="lux on the ground")
     ax.legend(loc="upper right", fontsize=8, ncols=2)
     ax.set_title(f"The mean of {name} and not its minimum: {', '.join(short)}")
@@ -87,12 +85,19 @@ def space_time(
         interpolation="nearest",
     )
     walks = (night.step >= first) & (night.step < last)
-    ax.plot((night.step[walks] - first) * street.STEP / 60, night.place[walks], ",", color=draw.SKY, alpha=0.9)
-    ax.scatter((night.step[walks] - first) * street.STEP / 60, night.place[walks], s=1.2, color=draw.SKY, linewidths=0)
+    ax.scatter((night.step[walks] - first) * street.STEP / 60, night.place[walks], s=3, color=draw.SKY, linewidths=0)
     for words, hour in (marks or {}).items():
         at = (hour - begin) * 60
         ax.axvline(at, color="white", linewidth=1, linestyle="--")
-        ax.text(at + minutes / 150, street.LENGTH * 0.97, words, color="white", va="top", fontsize=9)
+        ax.text(
+            at + minutes / 150,
+            street.LENGTH * 0.97,
+            words,
+            color="white",
+            va="top",
+            fontsize=9,
+            backgroundcolor="black",
+        )
     ticks = np.linspace(0, minutes, 7)
     ax.set_xticks(ticks, [clock(begin + tick / 60) for tick in ticks])
     ax.set(xlim=(0, minutes), ylim=(0, street.LENGTH), xlabel="clock", ylabel="metres along the street")
@@ -128,20 +133,4 @@ def shares(orders: pd.DataFrame, average: pd.Series, colours: Mapping[str, str])
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, -0.38), ncols=len(average))
     least, most = orders["presence"].min(), orders["presence"].max()
     ax.set_title(f"Presence saves {least:.0f} to {most:.0f} %, by the order: on average {average['presence']:.1f}")
-    return fig
-
-
-def trade(table: pd.DataFrame, label: str) -> Figure:
-    """Energy against minutes in the dark, a point a setting; the scale of minutes is linear up to one.
-
-    Args:
-        table: columns ``kWh`` and ``dark minutes``, a row a setting.
-    """
-    fig, ax = draw.figure(7, 3.2)
-    ax.plot(table["kWh"], table["dark minutes"], "o-", color=draw.BLUE)
-    for setting, row in table.iterrows():
-        ax.annotate(f"{setting} {label}", (row["kWh"], row["dark minutes"]), (6, 5), textcoords="offset points")
-    ax.set(yscale="symlog", ylim=(-0.2, None), xlabel="kWh a night", ylabel="person-minutes too dark")
-    enough = table.index[table["dark minutes"] == 0]
-    ax.set_title(f"{enough[0]} {label} are enough: the next one costs energy and mends nothing")
     return fig
