@@ -421,3 +421,10 @@ def profile(nights):
         ),
     ],
 }
+
+EQUIVALENT = {
+    "case_barcelona-3": {
+        "- self.patience, self.silent, self.level = patience, 0, 1.0 / + self.patience, self.silent, self.level = patience, -1, 1.0": "before the first command the lamp is at full light, and a command begins the count anew",
+        "- self.patience, self.silent, self.level = patience, 0, 1.0 / + self.patience, self.silent, self.level = patience, 1, 1.0": "before the first command the lamp is at full light, and a command begins the count anew",
+    },
+}
