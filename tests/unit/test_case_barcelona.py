@@ -26,7 +26,7 @@ def notebook() -> dict:
 
     def constant(node: ast.Assign) -> bool:
         names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
-        return all(name.isupper() or name in ("published", "firsts", "summer") for name in names)
+        return all(name.isupper() for name in names)
 
     defined = chapters.definitions(CHAPTER, constant)
     known = [street.draw_night(*defined["lamps_on"](day), seed=1000 + day) for day in (1, 92, 183, 275)]
@@ -294,7 +294,7 @@ def test_sensors_cost_on_old_lamps_and_save_on_new_ones(notebook):
     for some in (frozenset(part) for size in range(4) for part in combinations(names, size)):
         levels = notebook["levels_with"](some, night)
         used[some] = notebook["kwh"](some, night, levels)
-        assert notebook["dark_minutes"](night, levels) == 0, some
+        assert street.dark_minutes(night, levels) == 0, some
     old = used[frozenset()]
     assert old == pytest.approx(notebook["OLD"] * night.hours / 1000)
     assert used[frozenset({"presence"})] - old == pytest.approx(notebook["SENSOR"] * night.hours / 1000)

@@ -45,6 +45,24 @@ CLASSES = {
 }
 #: the class by how much the street is used: at least so many walkers in the hour. Busy, normal, quiet.
 USE = ((60, "P1"), (15, "P2"), (0, "P3"))
+#: an almanac: day of the year, sunrise and sunset on Barcelona's clock in hours, for the first of each month, to the minute
+#: (https://whattime.city/barcelona/sun, read in 2026)
+ALMANAC = np.array(
+    [
+        [1, 8 + 18 / 60, 17 + 33 / 60],
+        [32, 8 + 4 / 60, 18 + 7 / 60],
+        [60, 7 + 27 / 60, 18 + 42 / 60],
+        [91, 7 + 36 / 60, 20 + 16 / 60],
+        [121, 6 + 50 / 60, 20 + 49 / 60],
+        [152, 6 + 21 / 60, 21 + 19 / 60],
+        [182, 6 + 22 / 60, 21 + 29 / 60],
+        [213, 6 + 47 / 60, 21 + 10 / 60],
+        [244, 7 + 18 / 60, 20 + 27 / 60],
+        [274, 7 + 48 / 60, 19 + 35 / 60],
+        [305, 7 + 23 / 60, 17 + 48 / 60],
+        [335, 7 + 59 / 60, 17 + 24 / 60],
+    ]
+)
 #: walkers an hour on an ordinary night, by the clock: midnight first
 WALKERS = np.array(
     [26, 12, 7, 4, 4, 8, 30, 90, 140, 140, 140, 140, 150, 150, 140, 140, 140, 140, 140, 130, 115, 95, 70, 45]
@@ -82,6 +100,10 @@ class Night:
     def hour(self) -> np.ndarray:
         """The clock hour of each step, (steps,); beyond 23 it is the next day."""
         return np.floor(self.clock + 1e-9).astype(int)
+
+    def at(self, clock: float) -> int:
+        """The step at a clock hour."""
+        return round((clock - self.start) * STEPS_AN_HOUR)
 
     @property
     def hours(self) -> float:
@@ -208,6 +230,18 @@ def too_dark(night: Night, levels: np.ndarray, needs: dict[int, str] | None = No
 def person_minutes(dark: np.ndarray) -> float:
     """Minutes that walkers spend in too little light, from ``too_dark``."""
     return float(dark.sum() * STEP / 60)
+
+
+def dark_minutes(night: Night, levels: np.ndarray | float) -> float:
+    """Person-minutes in too little light under these levels, of a shape that goes with (steps, lamps)."""
+    return person_minutes(too_dark(night, np.broadcast_to(levels, (night.steps, LAMPS))))
+
+
+def stuck(night: Night, lamps: list[int], since: float) -> np.ndarray:
+    """What the sensors say, (steps, lamps), when some say "nobody" from a clock hour on, whoever comes."""
+    occupied = night.occupied.copy()
+    occupied[night.at(since) :, lamps] = False
+    return occupied
 
 
 def held(occupied: np.ndarray, hold: int) -> np.ndarray:

@@ -427,4 +427,7 @@ EQUIVALENT = {
         "- self.patience, self.silent, self.level = patience, 0, 1.0 / + self.patience, self.silent, self.level = patience, -1, 1.0": "before the first command the lamp is at full light, and a command begins the count anew",
         "- self.patience, self.silent, self.level = patience, 0, 1.0 / + self.patience, self.silent, self.level = patience, 1, 1.0": "before the first command the lamp is at full light, and a command begins the count anew",
     },
+    "case_barcelona-4": {
+        "- for hour in set(night.hour.tolist()): / + for hour in night.hour.tolist():": "the most of a list is the same however often a level stands in it",
+    },
 }
