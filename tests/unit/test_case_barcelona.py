@@ -180,6 +180,18 @@ def test_the_judge_asks_for_the_minimum_too():
     assert not street.too_dark(NIGHT, np.full_like(second, 0.51), needs).any()
 
 
+def test_a_stuck_sensor_says_nobody_from_then_on():
+    occupied, begin = street.stuck(NIGHT, [3, 4], 24), NIGHT.at(24)
+    assert begin == 2 * street.STEPS_AN_HOUR and NIGHT.occupied[begin:, 3].any()
+    assert not occupied[begin:, 3:5].any() and np.array_equal(occupied[:begin], NIGHT.occupied[:begin])
+    assert np.array_equal(np.delete(occupied, [3, 4], axis=1), np.delete(NIGHT.occupied, [3, 4], axis=1))
+
+
+def test_one_level_is_as_good_as_many():
+    many = np.full((NIGHT.steps, street.LAMPS), 0.4)
+    assert street.dark_minutes(NIGHT, 0.4) == street.person_minutes(street.too_dark(NIGHT, many)) > 0
+
+
 # who is near
 
 

@@ -136,7 +136,7 @@ def draw_night(dusk: float, dawn: float, seed: int, festival: bool = False) -> N
     Args:
         dusk, dawn: clock hours at which the lamps go on and off; the dawn of the next day is beyond 24.
         seed: of everything that is drawn; how busy the night is as a whole is drawn first (log-normal, a fifth).
-        festival: a night with many times as many people, most of them around one o'clock.
+        festival: a night with up to eight times as many people, from ten in the evening until three.
 
     Raises:
         SettingError: dawn does not follow dusk within a day.

@@ -18,7 +18,9 @@ import numpy as np
 from companion.errors import SettingError
 from companion.processes import wait, worker
 
-_SILENCE_SECONDS = 5.0  # of a gateway that is there and says nothing; one that is gone is refused by the system at once
+_SILENCE_SECONDS = (
+    30.0  # of a gateway that is there and says nothing; one that is gone is refused by the system at once
+)
 _START_SECONDS = 60.0
 _LARGEST = 65_000
 
