@@ -139,6 +139,18 @@ def test_nights_that_are_none(dusk, dawn):
         street.draw_night(dusk, dawn, seed=0)
 
 
+@pytest.mark.parametrize("scale", [-1, math.nan, math.inf])
+def test_streets_that_are_none(scale):
+    with pytest.raises(SettingError, match="scale"):
+        street.draw_night(22, 28, seed=0, scale=scale)
+
+
+def test_an_empty_street_is_a_night_too():
+    empty = street.draw_night(22, 28, seed=0, scale=0)
+    assert len(empty.entered) == len(empty.step) == 0 and not empty.occupied.any()
+    assert street.dark_minutes(empty, 0.0) == 0 and set(empty.needs().values()) == {"P3"}
+
+
 def test_sensors_see_who_is_within_reach():
     for lamp in (0, 7, 23):
         here = np.abs(NIGHT.place - street.lamp_places()[lamp]) <= street.SENSOR_REACH
@@ -301,10 +313,9 @@ def test_two_players_by_hand(notebook):
 
 def test_sensors_cost_on_old_lamps_and_save_on_new_ones(notebook):
     night, names = notebook["known"][0], notebook["MEASURES"]
-    notebook["presence"].__globals__["plan"] = notebook["plan"]
     used = {}
     for some in (frozenset(part) for size in range(4) for part in combinations(names, size)):
-        levels = notebook["levels_with"](some, night)
+        levels = notebook["levels_with"](some, night, notebook["plan"])
         used[some] = notebook["kwh"](some, night, levels)
         assert street.dark_minutes(night, levels) == 0, some
     old = used[frozenset()]

@@ -130,23 +130,26 @@ def rate(hour: int, festival: bool = False) -> float:
     return float(WALKERS[hour % 24] * (_FESTIVAL[hour % 24] if festival else 1))
 
 
-def draw_night(dusk: float, dawn: float, seed: int, festival: bool = False) -> Night:
+def draw_night(dusk: float, dawn: float, seed: int, *, festival: bool = False, scale: float = 1.0) -> Night:
     """A night of walkers.
 
     Args:
         dusk, dawn: clock hours at which the lamps go on and off; the dawn of the next day is beyond 24.
         seed: of everything that is drawn; how busy the night is as a whole is drawn first (log-normal, a fifth).
         festival: a night with up to eight times as many people, from ten in the evening until three.
+        scale: times as many walkers as on this street.
 
     Raises:
-        SettingError: dawn does not follow dusk within a day.
+        SettingError: dawn does not follow dusk within a day, or the scale is negative.
     """
     if not 0 <= dusk < 24 or not dusk < dawn <= dusk + 24:
         raise SettingError(f"dusk {dusk} and dawn {dawn}: clock hours, dusk below 24 and dawn after it, within a day")
+    if not 0 <= scale < np.inf:
+        raise SettingError(f"scale {scale}: times as many walkers, zero or more")
     random = np.random.default_rng([seed, festival])
     busy = random.lognormal(-0.02, 0.2)
     first, last = int(np.floor(dusk)) - 1, int(np.ceil(dawn))
-    walkers = {hour: int(random.poisson(busy * rate(hour, festival))) for hour in range(first, last)}
+    walkers = {hour: int(random.poisson(scale * busy * rate(hour, festival))) for hour in range(first, last)}
     entered = np.concatenate([hour + random.random(count) for hour, count in walkers.items()])
     runs = random.random(len(entered)) < 0.1
     speed = np.where(runs, 3.0, random.normal(1.35, 0.2, len(entered)).clip(0.8, 2))
