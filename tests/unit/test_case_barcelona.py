@@ -265,7 +265,7 @@ def test_the_line_carries_changes_and_hears_silence():
             first is not None and len(first) == street.LAMPS and (3, True) in first
         )  # the first word is about all lamps
         assert link.step(1, []) == [] and link.step(2, [(3, False), (5, True)]) == [(3, False), (5, True)]
-        assert (link.events, link.heartbeats) == (3, 3)
+        assert (link.events, link.commands, link.heartbeats) == (3, street.LAMPS + 2, 3)
         link.kill()
         assert link.step(3, [(5, False)]) is None and link.step(4, []) is None
         link.start()
