@@ -329,6 +329,14 @@ BOOK = (
         "PostgreSQL, cryptography",
         engines=("postgres",),
     ),
+    Chapter(
+        "12-privacy-and-strategy",
+        "scaling_strategy",
+        "Scaling strategy: what pays, and from which size",
+        "Say in one sentence what the reader does there.",
+        "Redis",
+        engines=("redis",),
+    ),
 )
 
 
