@@ -333,9 +333,10 @@ BOOK = (
         "12-privacy-and-strategy",
         "scaling_strategy",
         "Scaling strategy: what pays, and from which size",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Run one job on five engines with the same answer, find the size from which each pays, and make advice of measurements.",
+        "Dask, Apache Spark, Flask",
+        prerequisites=("multiprocessing_images", "dask_audio", "spark_recommendations"),
+        engines=("dask", "spark"),
     ),
 )
 
