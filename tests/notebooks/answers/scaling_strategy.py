@@ -239,14 +239,13 @@ def rows_by(executor, function, n, parts):
             "none is empty",
         ),
         (
-            "as they come",
+            "the last range first",
             ROWS.replace(
                 "RETURN",
-                "from concurrent.futures import as_completed\n"
-                "    futures = [executor.submit(function, a, b) for a, b in zip(starts, stops)]\n"
-                "    return [row for future in list(as_completed(futures))[::-1] for row in future.result()]",
+                "futures = [executor.submit(function, a, b) for a, b in zip(starts, stops)]\n"
+                "    return [row for future in futures[::-1] for row in future.result()]",
             ),
-            "in order|once, in order",
+            "in order",
         ),
         (
             "a closure that no process can load",
@@ -255,7 +254,7 @@ def rows_by(executor, function, n, parts):
                 "futures = [executor.submit(lambda start, stop: function(start, stop), a, b) for a, b in zip(starts, stops)]\n"
                 "    return [row for future in futures for row in future.result()]",
             ),
-            "[Pp]ickle",
+            "hand in the function itself",
         ),
     ],
     "scaling_strategy-4": [
@@ -287,4 +286,19 @@ def architecture(options, rate, budget):
         ),
         ("more than the rate", RENT.replace(">= rate", "> rate"), "Exactly the rate|Three workers"),
     ],
+}
+
+EQUIVALENT = {
+    "scaling_strategy-1": {
+        "- for at in np.flatnonzero(behind < 0)[:1]: / + for at in np.flatnonzero(behind < 0)[:]:": "the first turn returns",
+        "- for at in np.flatnonzero(behind < 0)[:1]: / + for at in np.flatnonzero(behind < 0)[:2]:": "the first turn returns",
+    },
+    "scaling_strategy-2": {
+        "- return int(-(-rate // bears)) + 1 if bears else None / + return -(-rate // bears) + 1 if bears else None": "a whole float is as good a number",
+    },
+    "scaling_strategy-4": {
+        '- for n in range(1, option["measured"] + 1): / + for n in range(0, option["measured"] + 1):': "no workers give nothing, and the rate is above 0",
+        "- break / + continue": "more workers of the same option never cost less",
+        "- break / + pass": "more workers of the same option never cost less",
+    },
 }
