@@ -1,6 +1,7 @@
 """The capstone's job, its laws, its virtual clock, its advice, and the references of its exercises."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion import SettingError, book, draw, measure
-from companion.labs.strategy import customers, pictures, service
+from companion.labs.strategy import customers, pictures, service, tables
 
 CHAPTER = book.chapter("scaling_strategy")
 REFERENCES = chapters.references(CHAPTER)
@@ -256,17 +257,22 @@ def test_advice_follows_from_what_was_measured(notebook):
     assert advice(1e9, item_seconds=0.1) == ["one thread, started by a timer"], "the company's own item counts"
 
 
-def test_what_the_notebook_cites_is_recorded_by_a_cell_of_the_book():
-    """A name that no cell records would never be found; f-strings end where their first field begins."""
-    source = "\n".join(cell["source"] for cell in chapters.code(CHAPTER))
-    import re
+def cited() -> set[str]:
+    """The names of recorded figures that the notebook and its tables cite."""
+    text = "\n".join(cell["source"] for cell in chapters.code(CHAPTER))
+    others = "|".join(chapter.name for chapter in book.BOOK if chapter != CHAPTER)
+    return set(re.findall(rf'"((?:{others})\.\w+)"', text)) | {
+        name for names in tables.JOBS.values() for name in names if name
+    }
 
-    for name in set(re.findall(r'"((?:\w+)\.(?:\w+))(?:_\{\}|\{\})?"', source)):
-        notebook, _, figure = name.partition(".")
-        if notebook not in {chapter.name for chapter in book.BOOK} or notebook == CHAPTER.name:
-            continue
-        text = "\n".join(cell["source"] for cell in chapters.code(book.chapter(notebook)))
-        assert f"{notebook}.{figure}" in text or re.search(rf'f"{notebook}\.\w*\{{', text), name
+
+@pytest.mark.parametrize("name", sorted(cited()))
+def test_what_the_notebook_cites_is_recorded_by_a_cell_of_the_book(name):
+    """A name that no cell records would never be found."""
+    notebook = name.partition(".")[0]
+    text = "\n".join(cell["source"] for cell in chapters.code(book.chapter(notebook)))
+    patterns = re.findall(rf'record\(\s*f?"({notebook}\.[^"]+)"', text)
+    assert any(re.fullmatch(re.sub(r"\{.*?\}", r"\\w+", pattern), name) for pattern in patterns), patterns
 
 
 def test_the_runs_behind_the_laws_are_recorded():
@@ -275,17 +281,36 @@ def test_the_runs_behind_the_laws_are_recorded():
     assert measure.recorded()["machine"].str.fullmatch(r"\d+ cores, \w+, \w+, \d+ GiB, Python 3\.\d+").all()
 
 
+def test_tables_say_never_where_it_is_never():
+    seconds = pd.DataFrame({"one thread": [1.0, 10.0], "Dask": [2.0, 8.0], "Spark": [30.0, 40.0]}, index=[10, 100])
+    said = tables.costs(
+        seconds, {"Dask": 3.0, "Spark": 9.0}, {"Dask": 40.0, "Spark": None}, {"Dask": 10.0, "Spark": 70.0}
+    )
+    dask, spark = said.splitlines()[-2:]
+    assert re.split(r"\s{2,}", dask) == ["Dask", "3.0 s", "from 40 customers", "from 10 customers", "in 2 runs of 100"]
+    assert re.split(r"\s{2,}", spark) == ["Spark", "9.0 s", "never up to 100", "from 70 customers", "never"]
+
+
+def test_the_book_s_table_has_every_job_and_machine():
+    runs = tables.book_runs()
+    said = tables.book(runs)
+    assert all(job in said for job in tables.JOBS) and measure.recorded()["machine"].iloc[0] in said
+    assert runs["factors of a shop, Spark"].one is None
+    two = measure.faster(runs["features of sound, Dask"].plain, runs["features of sound, Dask"].two)
+    assert f"{two.estimate:.2f}   {two.low:.2f} to {two.high:.2f}" in said
+
+
 # pictures
 
 
 def test_pictures_take_what_the_notebook_has():
-    fig, axes = draw.figure(columns=2)
+    _, axes = draw.figure(columns=2)
     pictures.draw_job(axes, AFFINITY, TASTES[2].astype(int) @ AFFINITY)
     seconds = pd.DataFrame({"one": [1.0, 10.0], "a": [2.0, 8.0], "b": [3.0, np.nan]}, index=[10, 100])
-    fig, ax = draw.figure()
+    _, ax = draw.figure()
     pictures.draw_seconds(ax, seconds, {"a": 50.0, "b": None})
     assert len(ax.lines) == 4, "three lines and one ring"
-    fig, ax = draw.figure()
+    _, ax = draw.figure()
     pictures.draw_tornado(ax, {"small": (9.0, 11.0), "wide": (2.0, 30.0)}, 10.0)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["small", "wide"], "the widest on top"
     _, ax = draw.figure()
