@@ -10,7 +10,7 @@ from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion import SettingError, book, draw, measure
+from companion import SettingError, book, measure
 from companion.labs.strategy import customers, pictures, service, tables
 
 CHAPTER = book.chapter("scaling_strategy")
@@ -303,20 +303,32 @@ def test_the_book_s_table_has_every_job_and_machine():
 # pictures
 
 
-def test_pictures_take_what_the_notebook_has():
-    _, axes = draw.figure(columns=2)
-    pictures.draw_job(axes, AFFINITY, TASTES[2].astype(int) @ AFFINITY)
+def test_pictures_say_what_is_drawn():
+    scores = TASTES.astype(int) @ AFFINITY
+    fig = pictures.job(AFFINITY, scores, 2)
+    tied = sum(len(set(sorted(row)[-11:])) < 11 for row in scores.tolist())
+    assert f"{tied / len(scores):.0%} of the customers" in fig.get_suptitle()
     seconds = pd.DataFrame({"one": [1.0, 10.0], "a": [2.0, 8.0], "b": [3.0, np.nan]}, index=[10, 100])
-    _, ax = draw.figure()
-    pictures.draw_seconds(ax, seconds, {"a": 50.0, "b": None})
+    (ax,) = pictures.seconds(seconds, {"a": 50.0, "b": None}).axes
     assert len(ax.lines) == 4, "three lines and one ring"
-    _, ax = draw.figure()
-    pictures.draw_tornado(ax, {"small": (9.0, 11.0), "wide": (2.0, 30.0)}, 10.0)
+    assert ax.get_title("left") == "Beats one here: a from 50"
+    assert pictures.seconds(seconds, {"a": None}).axes[0].get_title("left") == "Beats one here: nothing"
+    (ax,) = pictures.tornado("Way", {"small": (9.0, 11.0), "wide": (30.0, 2.0)}, 10.0).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["small", "wide"], "the widest on top"
-    _, ax = draw.figure()
+    assert ax.get_title("left") == "Way: wide moves the price most, 2 to 30 euros"
     workers = np.array([1.0, 10.0, 100.0])
-    pictures.draw_fan(ax, {"job": (workers / 10, workers)}, workers)
-    assert len(ax.lines) == 4
+    (ax,) = pictures.fan({"job": (workers / 10, workers), "other": (workers / 20, workers / 2)}, workers).axes
+    assert len(ax.lines) == 6 and ax.get_title("left") == "From two cores, 100 workers are 5 to 100 times one"
+
+
+def test_the_journey_has_a_figure_or_says_that_there_is_none(monkeypatch):
+    said = tables.journey().splitlines()
+    assert len(said) == len(tables.JOURNEY)
+    start = measure.recorded("spark_recommendations.spark_start")["value"].iloc[0]
+    assert f"spark_recommendations.spark_start: {start:,.3g} s" in said[3]
+    nothing = measure.recorded().iloc[:0]
+    monkeypatch.setattr(measure, "recorded", lambda *names: nothing)
+    assert all(line.endswith("not recorded yet") for line in tables.journey().splitlines())
 
 
 # the references of the exercises

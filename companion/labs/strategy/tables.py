@@ -25,6 +25,21 @@ JOBS = {
 }  # fmt: skip
 
 
+#: what the chapter ends with, each with a figure of the book behind it
+JOURNEY = {
+    "Begin with one competent thread": "multiprocessing_text.throughput_serial",
+    "Use the cores that are there": "multiprocessing_images.speedup_2_workers",
+    "Move names, not data": "multiprocessing_images.pickling_vs_shared",
+    "An engine has to be up before it helps": "spark_recommendations.spark_start",
+    "Count what is far away in machines": "case_ska_telescope.rate_loop",
+    "Make the model small, and take it to the device": "tflite_images.int8_vs_float32_size",
+    "Leave records where they are": "pysyft_hospitals.log_loss_gap",
+    "Keep what has been computed": "redis_caching.miss_over_hit",
+    "Let old data go by the month": "sql_partitioning.delete_vs_detach",
+    "Be able to go back": "jenkins_pipeline.path",
+}
+
+
 class Runs(NamedTuple):
     """The recorded rounds of a job: of one thread, of one worker of the engine (None: not measured), of two."""
 
@@ -105,4 +120,13 @@ def serving(closed: Mapping[int, LoadResult], counted: Mapping[int, float]) -> s
         lines.append(
             f"{callers:7}{run.rate:11.0f}{mean:10.1f}{p95:10.1f}{counted[callers]:23.2f}{run.rate * run.latency.mean():16.2f}"
         )
+    return "\n".join(lines)
+
+
+def journey() -> str:
+    """Each sentence of ``JOURNEY`` with what the book has measured; a notebook that was not executed since it records says so."""
+    known, lines = measure.recorded(), []
+    for sentence, name in JOURNEY.items():
+        said = f"{known['value'][name]:,.3g} {known['unit'][name]}" if name in known.index else "not recorded yet"
+        lines.append(f"{sentence:48} {name}: {said}")
     return "\n".join(lines)
