@@ -337,6 +337,15 @@ BOOK = (
         "PostgreSQL, cryptography",
         engines=("postgres",),
     ),
+    Chapter(
+        "12-privacy-and-strategy",
+        "scaling_strategy",
+        "Scaling strategy: what pays, and from which size",
+        "Run one job on five engines with the same answer, find the size from which each pays, and turn measurements into advice.",
+        "Dask, Apache Spark, Flask",
+        prerequisites=("multiprocessing_images", "dask_audio", "spark_recommendations"),
+        engines=("dask", "spark"),
+    ),
 )
 
 

@@ -1,16 +1,26 @@
 """Re-execute notebooks in place and normalise what is stored, so that a second run changes nothing that is compared.
 
 usage: python scripts/notebooks.py [NAME ...]      default: every notebook of the book
+
+What a notebook records (``measure.record``) is kept in its metadata with the machine that it comes from. ``scaling_strategy`` reads
+the figures of the others: it is the book's last notebook, and is executed after those that it cites.
 """
 
 import argparse
+import json
+import math
 import os
+import platform
 import re
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import joblib
 import nbformat
+import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -28,10 +38,15 @@ _THIS_RUN = re.compile(r"_\d+_[0-9a-f]{8}\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def execute(notebook: NotebookNode, folder: Path) -> float:
-    """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took."""
+def execute(notebook: NotebookNode, folder: Path, lines: Path | None = None) -> float:
+    """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took.
+
+    Args:
+        lines: the file that takes what the cells record; by default the one in the environment, if any.
+    """
     # outputs are those of the embedded engines, whatever the maintainer's shell points at
     env = {name: value for name, value in os.environ.items() if name not in engines.VARIABLES}
+    env |= {"COMPANION_RECORD": str(lines)} if lines else {}
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,
@@ -44,13 +59,47 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def normalise(notebook: NotebookNode, seconds: float | None = None) -> None:
+def figures(lines: Path) -> list[dict]:
+    """What was recorded in a run, rounded to three digits: the last value of each name, in the order of the names' first values."""
+    written = lines.read_text(encoding="utf-8").splitlines() if lines.exists() else []
+    last = {figure["name"]: figure for figure in map(json.loads, written)}
+    for name, figure in list(last.items()):
+        numbers = [figure["value"], *figure.get("runs", ())]
+        if not all(math.isfinite(number) for number in numbers):
+            print(f"{name} is no number, and is not kept: {numbers}", file=sys.stderr)
+            del last[name]
+            continue
+        figure["value"] = _three_digits(figure["value"])
+        if "runs" in figure:
+            figure["runs"] = [_three_digits(run) for run in figure["runs"]]
+    return list(last.values())
+
+
+def machine() -> str:
+    """What figures depend on, and nothing that tells whose machine it is."""
+    memory = psutil.virtual_memory().total / 2**30
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"{joblib.cpu_count()} cores, {platform.machine()}, {platform.system()}, {memory:.0f} GiB, Python {python}"
+
+
+def _three_digits(number: float) -> float:
+    return float(f"{number:.3g}")
+
+
+def normalise(notebook: NotebookNode, seconds: float | None = None, recorded: Sequence[dict] = ()) -> None:
     """Drop what differs from run to run or from machine to machine without being compared: execution stamps, widget state,
-    the frames of tracebacks (they hold paths), the run's tag in an error's message. ``seconds`` is kept rounded up to fives.
+    the frames of tracebacks (they hold paths), the run's tag in an error's message.
+
+    Args:
+        seconds: of the run that the outputs are of, kept rounded up to fives; without it what is known of the last run stays.
+        recorded: the figures of that run (see :func:`figures`), kept with the machine; those of an earlier run go.
     """
     kept = dict(notebook.metadata.get("companion", {}))
     if seconds is not None:
+        kept = {name: value for name, value in kept.items() if name not in ("recorded", "machine")}
         kept["seconds"] = 5 * (int(seconds) // 5 + 1)
+        if recorded:
+            kept |= {"machine": machine(), "recorded": list(recorded)}
     notebook.metadata = NotebookNode(
         companion=NotebookNode(kept), kernelspec=NotebookNode(_KERNEL), language_info=NotebookNode(name="python")
     )
@@ -72,8 +121,10 @@ def _tidy(output: NotebookNode) -> NotebookNode:
 def run(path: Path) -> None:
     """Execute one notebook and write it back; on an error the file is left as it was."""
     notebook = nbformat.read(path, as_version=4)
-    seconds = execute(notebook, path.parent)
-    normalise(notebook, seconds)
+    with tempfile.TemporaryDirectory(prefix="recorded-") as folder:
+        lines = Path(folder) / "lines"
+        seconds = execute(notebook, path.parent, lines)
+        normalise(notebook, seconds, figures(lines))
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     print(f"{path.stem:32} {seconds:6.1f} s", flush=True)

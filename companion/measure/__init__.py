@@ -1,5 +1,7 @@
-"""How well it ran: ``timing``, ``scaling`` (speed-up and its laws) and ``memory``, whose names stand here too, ``load`` and ``drift``."""
+"""How well it ran: ``timing``, ``scaling`` (speed-up and its laws), ``memory`` and ``figures`` (what the book's notebooks have measured),
+whose names stand here too, ``load`` and ``drift``."""
 
+from companion.measure.figures import recorded, runs_of
 from companion.measure.memory import Peak, peak_memory
 from companion.measure.scaling import PLAIN, Law, fit_amdahl, fit_usl, outlook, speedup_table, worker_counts
 from companion.measure.timing import Interval, Timing, faster, record, repeat, rounds
@@ -16,8 +18,10 @@ __all__ = [
     "outlook",
     "peak_memory",
     "record",
+    "recorded",
     "repeat",
     "rounds",
+    "runs_of",
     "speedup_table",
     "worker_counts",
 ]

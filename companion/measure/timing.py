@@ -109,13 +109,18 @@ def _welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def record(name: str, value: float, unit: str = "") -> None:
-    """Hand a measured figure to the benchmark; does nothing unless ``make bench`` is running the notebook.
+def record(name: str, value: float | Timing, unit: str = "") -> None:
+    """Hand a measured figure to whoever runs the notebook and collects them (``make notebooks``, ``make bench``, the tests).
+
+    In a reader's own kernel it does nothing. What ``make notebooks`` collects stands in the notebook (:mod:`companion.measure.figures`).
 
     Args:
-        name: ``notebook.figure``, such as ``dask_audio.speedup_2_workers``.
+        name: ``notebook.figure``, such as ``dask_audio.speedup_2_workers``. One that is recorded twice has its last value.
+        value: a number, or a timing: then the value is its median, and its runs are kept beside it.
         unit: ``x`` for a ratio, ``s``, ``MiB``, ``1/s`` ...
     """
     if path := os.environ.get("COMPANION_RECORD"):
+        runs = {"runs": list(value.seconds)} if isinstance(value, Timing) else {}
+        median = value.median if isinstance(value, Timing) else float(value)
         with open(path, "a", encoding="utf-8") as lines:
-            lines.write(json.dumps({"name": name, "value": float(value), "unit": unit}) + "\n")
+            lines.write(json.dumps({"name": name, "value": median, "unit": unit, **runs}) + "\n")

@@ -1,0 +1,1 @@
+"""Scaling strategy: what the unit's notebook needs beside its idea."""
