@@ -225,9 +225,9 @@ BOOK = (
         "06-edge-computing",
         "case_philips",
         "Philips: a ward at the edge",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Test a score on every cut, choose an alarm that rings seldom and misses nobody, and kill its program while it rings.",
+        "SciPy, SQLite",
+        prerequisites=("tflite_smart_home",),
     ),
     Chapter(
         "07-federated-learning",

@@ -83,7 +83,9 @@ def _beats(
     """Times of the beats, from before 0 to behind the end; which are ectopic; which are not there (a pause around each)."""
     count = int(seconds * pulse / 60 * 1.3) + 10
     at = np.arange(count) * 60 / pulse
-    breathing = 0.03 * np.sin(2 * np.pi * 0.25 * at + rng.uniform(0, 6)) + 0.03 * np.sin(2 * np.pi * 0.1 * at + rng.uniform(0, 6))
+    breathing = 0.03 * np.sin(2 * np.pi * 0.25 * at + rng.uniform(0, 6)) + 0.03 * np.sin(
+        2 * np.pi * 0.1 * at + rng.uniform(0, 6)
+    )
     interval = 60 / pulse * (1 + breathing + 0.01 * rng.standard_normal(count))
     early = rng.random(count) < ectopic
     early[1:] &= ~early[:-1]

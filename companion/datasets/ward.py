@@ -139,10 +139,14 @@ def together(wards: Sequence[Ward]) -> Ward:
     if not wards:
         raise SettingError("at least one ward")
     first = np.cumsum([0, *(len(one.scale2) for one in wards)])
-    events = [event._replace(bed=event.bed + start) for one, start in zip(wards, first, strict=False) for event in one.events]
+    events = [
+        event._replace(bed=event.bed + start) for one, start in zip(wards, first, strict=False) for event in one.events
+    ]
 
     def joined(which: str) -> Vitals:
-        return Vitals(*(np.concatenate(columns) for columns in zip(*(getattr(one, which) for one in wards), strict=True)))
+        return Vitals(
+            *(np.concatenate(columns) for columns in zip(*(getattr(one, which) for one in wards), strict=True))
+        )
 
     return Ward(
         joined("monitor"),

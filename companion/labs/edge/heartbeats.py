@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from companion.datasets.ecg import RAIL, RATE, Trace
@@ -80,8 +82,13 @@ def at_the_rail(trace: Trace, seconds: np.ndarray) -> np.ndarray:
     return railed[end] - railed[start] > 0.25 * SILENCE * RATE
 
 
+def pauses_to_see(trace: Trace) -> list[tuple[float, float]]:
+    """The planted pauses throughout which the electrode is on: of the others no trace can tell."""
+    return [(a, b) for a, b in trace.pauses if not trace.off[int(a * RATE) : int(b * RATE)].any()]
+
+
 def red_alarms(trace: Trace, silent: np.ndarray, seconds: np.ndarray) -> tuple[int, int]:
-    """False red alarms that begin, and planted pauses with an alarm.
+    """False red alarms that begin (none is false in a planted pause), and pauses to see with an alarm.
 
     Args:
         silent: at each moment, whether the red alarm is on.
@@ -93,5 +100,23 @@ def red_alarms(trace: Trace, silent: np.ndarray, seconds: np.ndarray) -> tuple[i
         raise SettingError(f"an answer for each moment: got {silent.shape} for {seconds.shape}")
     begins = seconds[silent & ~np.concatenate([[False], silent[:-1]])]
     within = [[start <= moment <= stop + 1 for start, stop in trace.pauses] for moment in begins]
-    found = sum(bool((silent & (seconds >= start) & (seconds <= stop + 1)).any()) for start, stop in trace.pauses)
+    found = sum(bool((silent & (seconds >= a) & (seconds <= b + 1)).any()) for a, b in pauses_to_see(trace))
     return sum(not any(row) for row in within), found
+
+
+def table(ratios: Sequence[float], scores: Mapping[str, np.ndarray]) -> str:
+    """Sensitivity and positive predictive value by noise: the mean over the seeds, and half its 95 % interval.
+
+    Args:
+        scores: for each detector shape (ratios, seeds, 2).
+    """
+    from scipy.stats import t
+
+    lines = [f"{'':15}" + "".join(f"{f'{ratio} dB':>14}" for ratio in ratios) + "   mean over seeds +- 95 %, in %"]
+    for name, values in scores.items():
+        for which, label in enumerate(("sensitivity", "PPV")):
+            some = 100 * values[:, :, which]
+            half = t.ppf(0.975, some.shape[1] - 1) * some.std(axis=1, ddof=1) / np.sqrt(some.shape[1])
+            cells = (f"{f'{mean:.0f} +- {reach:.0f}':>14}" for mean, reach in zip(some.mean(axis=1), half, strict=True))
+            lines.append(f"{name if which == 0 else '':14} " + "".join(cells) + f"   {label}")
+    return "\n".join(lines)

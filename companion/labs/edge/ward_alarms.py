@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from companion.datasets.ward import DAY, ROUND, Ward
 from companion.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BEDS = 20  # a ward: what is drawn again for an interval
 
@@ -17,7 +20,9 @@ class Verdict(NamedTuple):
 
     alarms: np.ndarray  # (wards,) int
     patient_days: np.ndarray  # (wards,)
-    lead: np.ndarray  # (events,) minutes from the first alarm that begins within a deterioration to its collapse; 0 without one
+    lead: (
+        np.ndarray
+    )  # (events,) minutes from the first alarm that begins within a deterioration to its collapse; 0 without one
     ward: np.ndarray  # (events,) int
 
     @property
@@ -90,3 +95,15 @@ def fewer(one: Verdict, other: Verdict) -> tuple[float, float]:
     difference = other.alarms / other.patient_days - one.alarms / one.patient_days
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     return float(difference.mean()), float(t.ppf(0.975, len(difference) - 1) * error)
+
+
+def table(verdicts: Mapping[str, Verdict], rounds: Verdict) -> str:
+    """A row a rule: alarms a patient-day and gain in minutes with their 95 % limits, and how many were missed."""
+    lines = [f"{'':26}{'alarms a day':>14}{'(low, high)':>14}{'gain, min':>11}{'(low, high)':>13}{'missed':>8}"]
+    for name, verdict in verdicts.items():
+        low, high, worst, best = interval(verdict, rounds)
+        alarms = f"{verdict.per_day:14.2f}{f'{low:.1f}, {high:.1f}':>14}"
+        lines.append(
+            f"{name:26}{alarms}{gain(verdict, rounds):11.0f}{f'{worst:.0f}, {best:.0f}':>13}{verdict.missed:8}"
+        )
+    return "\n".join(lines)

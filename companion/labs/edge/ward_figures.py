@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_UNITS = {"respiration": "breaths/min", "saturation": "SpO2, %", "pressure": "mmHg", "pulse": "beats/min", "temperature": "°C"}
+_UNITS = {
+    "respiration": "breaths/min",
+    "saturation": "SpO2, %",
+    "pressure": "mmHg",
+    "pulse": "beats/min",
+    "temperature": "°C",
+}
 
 
 def _hours(axes: Axes, start: int, stop: int, every: int = 240) -> None:
@@ -65,7 +71,9 @@ def frontier(families: Mapping[str, Sequence[Point]], chosen: Mapping[str, Point
     ax.set(xlabel="alarms a patient-day, unseen wards", ylabel="minutes earlier than the rounds")
     ax.legend(loc="lower right")
     few, many = min(chosen.values(), key=lambda p: p.alarms), max(chosen.values(), key=lambda p: p.alarms)
-    ax.set_title(f"{few.alarms:.1f} alarms a day instead of {many.alarms:.1f} cost {many.gain - few.gain:.0f} minutes of warning")
+    ax.set_title(
+        f"{few.alarms:.1f} alarms a day instead of {many.alarms:.1f} cost {many.gain - few.gain:.0f} minutes of warning"
+    )
     return fig
 
 
@@ -78,7 +86,9 @@ def strip(trace: Trace, found: Mapping[str, np.ndarray], start: float, stop: flo
     top, step = signal.max(), 0.12 * np.ptp(signal)
     for row, (name, beats) in enumerate({"planted": trace.beats, **found}.items(), 1):
         inside = beats[(beats >= start) & (beats < stop)]
-        ax.plot(inside, np.full(len(inside), top + row * step), "v", color=draw.PALETTE[row - 1], label=name, markersize=6)
+        ax.plot(
+            inside, np.full(len(inside), top + row * step), "v", color=draw.PALETTE[row - 1], label=name, markersize=6
+        )
     ax.set(xlabel="seconds", ylabel="mV", title=title, xlim=(start, stop))
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return fig
@@ -138,5 +148,7 @@ def night(one: Night) -> Figure:
     ax.set(xlabel="time of day", ylabel="NEWS2", ylim=(-0.5, max(15, np.nanmax(one.score) + 1)))
     ax.legend(loc="upper left", fontsize=8)
     earlier = min(late, default=one.collapse) - one.alarm
-    ax.set_title(f"The alarm comes {earlier // 60} h {earlier % 60:02d} before the round that sees it, and without a cloud")
+    ax.set_title(
+        f"The alarm comes {earlier // 60} h {earlier % 60:02d} before the round that sees it, and without a cloud"
+    )
     return fig
