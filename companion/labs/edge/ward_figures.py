@@ -31,15 +31,15 @@ def _hours(axes: Axes, start: int, stop: int, every: int = 240) -> None:
 
 
 def bed_days(ward: wards.Ward, event: wards.Deterioration) -> Figure:
-    """What the monitor reports of one bed, and where it gets worse."""
+    """What the monitor reports of one bed until the collapse, and where it gets worse."""
     fig, axes = draw.figure(9, 6, rows=5, sharex=True)
     for ax, name in zip(axes, wards.SENSORS, strict=True):
         ax.plot(getattr(ward.monitor, name)[event.bed], linewidth=0.8, color=draw.BLUE)
         ax.axvspan(event.onset, event.collapse, color=draw.RED, alpha=0.15, linewidth=0)
         ax.set_ylabel(_UNITS[name], fontsize=8)
-    _hours(axes[-1], 0, ward.present.shape[1])
+    _hours(axes[-1], 0, min(event.collapse + 60, ward.present.shape[1]))
     hours = (event.collapse - event.onset) / 60
-    axes[0].set_title(f"Bed {event.bed}: {event.kind} over {hours:.1f} hours (red), among artefacts, gaps and nights")
+    axes[0].set_title(f"Bed {event.bed}: {event.kind} over {hours:.1f} hours (red), among artefacts and gaps")
     axes[-1].set_xlabel("time of day")
     return fig
 
