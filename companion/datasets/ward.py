@@ -178,7 +178,7 @@ def _deteriorations(
     for bed in np.flatnonzero(rng.random(beds) < rate):
         kind = KINDS[rng.integers(len(KINDS))]
         length = int(60 * rng.uniform(*_HOURS[kind]))
-        onset = int(rng.integers(60, minutes - 60 * LONGEST_HOURS))
+        onset = int(rng.integers(60, minutes - int(60 * LONGEST_HOURS)))
         events.append(Deterioration(int(bed), kind, onset, onset + length))
         way = np.minimum(np.linspace(0, 1 / _RAMP, length), 1) ** rng.uniform(1.0, 1.8)
         progress.append(rng.uniform(0.9, 1.25) * way)

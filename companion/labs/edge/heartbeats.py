@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from companion.datasets.ecg import RAIL, RATE, Trace
+from companion.datasets.ecg import RAIL, RATE, Trace, trace
 from companion.errors import SettingError
 
 TOLERANCE = 0.15  # seconds: this book's own choice
@@ -49,6 +49,65 @@ def matches(found: np.ndarray, planted: np.ndarray, tolerance: float = TOLERANCE
     return pairs
 
 
+def pan_tompkins(signal: np.ndarray) -> np.ndarray:
+    """Times (s) of the R peaks, after Pan and Tompkins (1985), without their test for T waves.
+
+    Band-pass, slope, square, mean over 150 ms; a threshold that follows the heights of beats and of noise; a look back when a
+    beat is late.
+    """
+    from scipy.signal import find_peaks
+
+    filtered = band(signal, 5, 15, order=1)
+    energy = moving_average(np.gradient(filtered) ** 2, 0.150)
+    places, _ = find_peaks(energy, distance=int(0.2 * RATE))
+    signal_level, noise_level = energy[: 2 * RATE].max() / 3, energy[: 2 * RATE].mean() / 2
+    beats: list[int] = []
+    skipped: list[tuple[float, int]] = []
+    usual = float(RATE)
+    for place, height in zip(places.tolist(), energy[places].tolist(), strict=True):
+        threshold, weight = noise_level + 0.25 * (signal_level - noise_level), 0.125
+        if height <= threshold:
+            noise_level += 0.125 * (height - noise_level)
+            skipped.append((height, place))
+            if not beats or place - beats[-1] < 1.66 * usual:
+                continue
+            (height, place), weight, skipped = max(skipped), 0.25, []  # a beat is late: the tallest since the last
+            if height < threshold / 2:
+                continue
+        signal_level += weight * (height - signal_level)
+        if beats:
+            usual += 0.125 * (min(place - beats[-1], 2 * usual) - usual)
+        beats.append(place)
+        skipped = []
+    return at_peak(filtered, np.array(beats, int))
+
+
+def one_threshold(signal: np.ndarray) -> np.ndarray:
+    """Times (s) of the R peaks: what is half as tall as the 99th percentile of the filtered trace."""
+    from scipy.signal import find_peaks
+
+    height = np.abs(band(signal, 5, 15))
+    return find_peaks(height, height=np.percentile(height, 99) / 2, distance=int(0.3 * RATE))[0] / RATE
+
+
+def score(
+    detector: Callable[[np.ndarray], np.ndarray], ratios: Sequence[float], seeds: int = 10, seconds: float = 120
+) -> np.ndarray:
+    """Sensitivity and positive predictive value of a detector, shape (ratios, seeds, 2), each seed at a pulse of its own."""
+    return np.array([[_score(detector, trace_at(ratio, seed, seconds)) for seed in range(seeds)] for ratio in ratios])
+
+
+def trace_at(ratio: float, seed: int, seconds: float = 120) -> Trace:
+    """A trace at a signal-to-noise ratio (dB), at 60 to 105 beats a minute."""
+    return trace(seconds, seed, snr=ratio, pulse=60 + 5 * (seed % 10))
+
+
+def _score(detector: Callable[[np.ndarray], np.ndarray], recorded: Trace) -> tuple[float, float]:
+    found = detector(recorded.signal)
+    pairs = matches(found, recorded.beats)
+    return pairs / len(recorded.beats), pairs / max(1, len(found))
+
+
 def since_last(beats: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Seconds since the last beat at each moment; since 0 before the first one."""
     count = np.searchsorted(beats, seconds, side="right")
@@ -74,20 +133,20 @@ def _near(times: np.ndarray, others: np.ndarray) -> np.ndarray:
     return distance <= TOLERANCE
 
 
-def at_the_rail(trace: Trace, seconds: np.ndarray) -> np.ndarray:
+def at_the_rail(recorded: Trace, seconds: np.ndarray) -> np.ndarray:
     """Whether the amplifier stood at its end for a quarter of the last four seconds, at each moment: an electrode is off."""
-    railed = np.concatenate([[0], np.cumsum(np.abs(trace.signal) > RAIL - 0.2)])
-    end = np.clip((seconds * RATE).astype(int), 0, len(trace.signal))
+    railed = np.concatenate([[0], np.cumsum(np.abs(recorded.signal) > RAIL - 0.2)])
+    end = np.clip((seconds * RATE).astype(int), 0, len(recorded.signal))
     start = np.clip(end - int(SILENCE * RATE), 0, None)
     return railed[end] - railed[start] > 0.25 * SILENCE * RATE
 
 
-def pauses_to_see(trace: Trace) -> list[tuple[float, float]]:
+def pauses_to_see(recorded: Trace) -> list[tuple[float, float]]:
     """The planted pauses throughout which the electrode is on: of the others no trace can tell."""
-    return [(a, b) for a, b in trace.pauses if not trace.off[int(a * RATE) : int(b * RATE)].any()]
+    return [(a, b) for a, b in recorded.pauses if not recorded.off[int(a * RATE) : int(b * RATE)].any()]
 
 
-def red_alarms(trace: Trace, silent: np.ndarray, seconds: np.ndarray) -> tuple[int, int]:
+def red_alarms(recorded: Trace, silent: np.ndarray, seconds: np.ndarray) -> tuple[int, int]:
     """False red alarms that begin (none is false in a planted pause), and pauses to see with an alarm.
 
     Args:
@@ -99,8 +158,8 @@ def red_alarms(trace: Trace, silent: np.ndarray, seconds: np.ndarray) -> tuple[i
     if silent.shape != seconds.shape:
         raise SettingError(f"an answer for each moment: got {silent.shape} for {seconds.shape}")
     begins = seconds[silent & ~np.concatenate([[False], silent[:-1]])]
-    within = [[start <= moment <= stop + 1 for start, stop in trace.pauses] for moment in begins]
-    found = sum(bool((silent & (seconds >= a) & (seconds <= b + 1)).any()) for a, b in pauses_to_see(trace))
+    within = [[start <= moment <= stop + 1 for start, stop in recorded.pauses] for moment in begins]
+    found = sum(bool((silent & (seconds >= a) & (seconds <= b + 1)).any()) for a, b in pauses_to_see(recorded))
     return sum(not any(row) for row in within), found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from companion.datasets.ward import DAY, ROUND, Ward
+from companion.datasets.ward import DAY, ROUND, SENSORS, Vitals, Ward
 from companion.errors import SettingError
 
 if TYPE_CHECKING:
@@ -42,6 +42,32 @@ def begins(state: np.ndarray) -> np.ndarray:
     return np.diff(levels, axis=1, prepend=np.int8(0)) > 0
 
 
+def carried(vitals: Vitals, most: int = 15) -> Vitals:
+    """Each missing reading is the last known one, for at most ``most`` minutes."""
+    minute = np.arange(vitals.pulse.shape[1])
+
+    def fill(values: np.ndarray) -> np.ndarray:
+        known = last(~np.isnan(values))
+        recent = (known >= 0) & (minute - known <= most)
+        return np.where(recent, np.take_along_axis(values, np.maximum(known, 0), axis=1), np.nan)
+
+    return vitals._replace(**{name: fill(getattr(vitals, name)) for name in SENSORS})
+
+
+def last(where: np.ndarray) -> np.ndarray:
+    """The last minute up to each one at which it was so (beds, minutes); -1 if never."""
+    minute = np.arange(where.shape[1], dtype=np.int32)
+    return np.maximum.accumulate(np.where(where, minute, np.int32(-1)), axis=1)
+
+
+def lasting(yes: np.ndarray, no: np.ndarray, hold: int) -> np.ndarray:
+    """Where it is so, and has been in ``hold`` minutes since it last was not; minutes of neither are not counted."""
+    count = np.cumsum(yes, axis=1, dtype=np.int32)
+    before = last(no)
+    earlier = np.where(before >= 0, np.take_along_axis(count, np.maximum(before, 0), axis=1), 0)
+    return yes & (count - earlier >= hold)
+
+
 def judge(ward: Ward, alarms: np.ndarray) -> Verdict:
     """Judge alarms by the minutes in which they begin (beds, minutes), bool.
 
@@ -68,6 +94,14 @@ def at_rounds(due: np.ndarray, every: int = ROUND) -> np.ndarray:
     looked = np.zeros(due.shape[1], bool)
     looked[::every] = True
     return due & looked
+
+
+def before_collapse(ward: Ward, minutes: int) -> np.ndarray:
+    """The last minutes before each collapse (beds, minutes), bool."""
+    final = np.zeros(ward.present.shape, bool)
+    for event in ward.events:
+        final[event.bed, max(0, event.collapse - minutes) : event.collapse] = True
+    return final
 
 
 def gain(verdict: Verdict, rounds: Verdict) -> float:

@@ -10,6 +10,8 @@ import numpy as np
 from companion import draw
 from companion.datasets import ward as wards
 from companion.datasets.ecg import RATE, Trace
+from companion.labs.edge import ward_alarms
+from companion.labs.edge.ward_alarms import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,36 +46,29 @@ def bed_days(ward: wards.Ward, event: wards.Deterioration) -> Figure:
     return fig
 
 
-class Point(NamedTuple):
-    """A rule in the plane of alarms and lead time: its limits are None where it is one of many."""
-
-    alarms: float
-    gain: float
-    missed: int
-    limits: tuple[float, float, float, float] | None = None
-
-
-def frontier(families: Mapping[str, Sequence[Point]], chosen: Mapping[str, Point]) -> Figure:
-    """Alarms a patient-day against minutes gained over four-hourly rounds; crosses: rules that missed an event."""
+def frontier(families: Mapping[str, Sequence[Verdict]], ends: Sequence[Verdict], rounds: Verdict) -> Figure:
+    """Alarms a patient-day against minutes gained over the rounds; crosses missed an event; ``ends`` get their 95 % limits."""
     fig, ax = draw.figure(8.5, 4.2)
-    for (name, points), colour in zip(families.items(), draw.PALETTE, strict=False):
+    for (name, verdicts), colour in zip(families.items(), draw.PALETTE, strict=False):
         for marker, missing in (("o", False), ("x", True)):
-            some = [point for point in points if bool(point.missed) is missing]
-            ax.plot([p.alarms for p in some], [p.gain for p in some], marker, color=colour, alpha=0.6, markersize=6)
+            some = [verdict for verdict in verdicts if bool(verdict.missed) is missing]
+            places = [v.per_day for v in some], [ward_alarms.gain(v, rounds) for v in some]
+            ax.plot(*places, marker, color=colour, alpha=0.6, markersize=6)
         ax.plot([], [], "o", color=colour, label=name)
-    for point in chosen.values():
-        low, high, worst, best = point.limits or (point.alarms, point.alarms, point.gain, point.gain)
-        reach = [[point.alarms - low], [high - point.alarms]], [[point.gain - worst], [best - point.gain]]
-        ax.errorbar(point.alarms, point.gain, xerr=reach[0], yerr=reach[1], fmt="none", color=draw.BLACK, capsize=3)
+    for verdict in ends:
+        low, high, worst, best = ward_alarms.interval(verdict, rounds)
+        x, y = verdict.per_day, ward_alarms.gain(verdict, rounds)
+        ax.errorbar(
+            x, y, xerr=[[x - low], [high - x]], yerr=[[y - worst], [best - y]], fmt="none", color=draw.BLACK, capsize=3
+        )
     ax.plot([], [], "x", color=draw.BLACK, label="missed one or more")
     ax.set_xscale("log")
     ax.set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
     ax.set(xlabel="alarms a patient-day, unseen wards", ylabel="minutes earlier than the rounds")
     ax.legend(loc="lower right")
-    few, many = min(chosen.values(), key=lambda p: p.alarms), max(chosen.values(), key=lambda p: p.alarms)
-    ax.set_title(
-        f"{few.alarms:.1f} alarms a day instead of {many.alarms:.1f} cost {many.gain - few.gain:.0f} minutes of warning"
-    )
+    few, many = min(ends, key=lambda v: v.per_day), max(ends, key=lambda v: v.per_day)
+    price = ward_alarms.gain(many, rounds) - ward_alarms.gain(few, rounds)
+    ax.set_title(f"{few.per_day:.1f} alarms a day instead of {many.per_day:.1f} cost {price:.0f} minutes of warning")
     return fig
 
 
