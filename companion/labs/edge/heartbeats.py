@@ -163,6 +163,37 @@ def red_alarms(recorded: Trace, silent: np.ndarray, seconds: np.ndarray) -> tupl
     return sum(not any(row) for row in within), found
 
 
+def ringing(
+    recorded: Sequence[Trace], beats: Sequence[np.ndarray], seconds: np.ndarray, trusted: Sequence[np.ndarray] | None
+) -> tuple[float, float]:
+    """False red alarms for asystole a bed-day, and the share of the pauses to see that ring.
+
+    Args:
+        recorded, beats: traces and the beats that were found in each.
+        trusted: for each trace at each moment whether a silence is believed; where the electrode is off it never is. None
+            for no gate at all.
+    """
+    false = found = 0
+    for number, one in enumerate(recorded):
+        red = since_last(beats[number], seconds) >= SILENCE
+        if trusted is not None:
+            red &= trusted[number] & ~at_the_rail(one, seconds)
+        counts = red_alarms(one, red, seconds)
+        false, found = false + counts[0], found + counts[1]
+    days = sum(len(one.signal) for one in recorded) / RATE / 86_400
+    return false / days, found / sum(len(pauses_to_see(one)) for one in recorded)
+
+
+def longest_off(recorded: Sequence[Trace]) -> tuple[int, float, float]:
+    """Number of the trace, start and end (s) of the longest time without an electrode."""
+    best = (0.0, 0, 0.0, 0.0)
+    for number, one in enumerate(recorded):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], one.off.astype(int), [0]]))) / RATE
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            best = max(best, (stop - start, number, float(start), float(stop)))
+    return best[1:]
+
+
 def table(ratios: Sequence[float], scores: Mapping[str, np.ndarray]) -> str:
     """Sensitivity and positive predictive value by noise: the mean over the seeds, and half its 95 % interval.
 

@@ -38,3 +38,18 @@ CASES: tuple[Case, ...] = (
     *_cases("pulse", "20:3 40:3 41:1 50:1 51:0 90:0 91:1 110:1 111:2 130:2 131:3 220:3"),
     *_cases("temperature", "33.0:3 35.0:3 35.1:1 36.0:1 36.1:0 38.0:0 38.1:1 39.0:1 39.1:2 42.0:2"),
 )
+
+
+def slips(table: dict[str, tuple]) -> list[dict[str, tuple]]:
+    """Every table with one cut moved by one unit of its chart, either way (a tenth of a degree, else 1).
+
+    Args:
+        table: rows of points and cuts in turn, such as ``(3, 8, 1, 11, 0)``.
+    """
+    return [
+        table
+        | {name: (*row[:place], round(row[place] + sign * (0.1 if name == "temperature" else 1), 1), *row[place + 1 :])}
+        for name, row in table.items()
+        for place in range(1, len(row), 2)
+        for sign in (-1, 1)
+    ]
