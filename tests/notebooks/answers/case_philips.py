@@ -217,7 +217,7 @@ WRONG = {
         (
             "reports the tuning nights",
             _slip(_TUNE, "judge(unseen, setting)", "judge(tuning, setting)"),
-            "unseen nights",
+            "report the second",
         ),
         ("any alarm of the night will do", _slip(_TUNE, "onset <= minute < collapse", "minute < collapse"), "onset"),
         ("most alarms", _slip(_TUNE, "min(fit", "max(fit"), "fewest|first in the list|rings? once"),
