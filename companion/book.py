@@ -225,7 +225,7 @@ BOOK = (
         "06-edge-computing",
         "case_philips",
         "Philips: a ward at the edge",
-        "Test a score on every cut, choose an alarm that rings seldom and misses nobody, and kill its program while it rings.",
+        "Test a score on every cut, choose an alarm by what it misses on wards it has not seen, and kill its program while it rings.",
         "SciPy, SQLite",
         prerequisites=("tflite_smart_home",),
     ),
