@@ -350,7 +350,7 @@ def test_a_gate_stops_false_alarms_and_the_rail_is_never_a_silence():
 
 
 def test_alarms_are_read_from_events_by_their_rises():
-    levels = [(3, 1, 500), (3, 2, 510), (3, 1, 530), (3, 2, 540), (3, 0, 560), (4, 1, 570)]
+    levels = [(3, 1, 500), (3, 2, 510), (3, 1, 530), (3, 2, 540), (3, 0, 560), (4, 1, 570), (4, 1, 575), (5, 0, 580)]
     stored = [{"what": "alarm", "bed": bed, "level": level, "minute": minute} for bed, level, minute in levels]
     stored.insert(2, {"what": "hour", "minute": 520})
     assert ward_night.alarms(stored) == {(3, 500), (3, 510), (3, 540), (4, 570)}
