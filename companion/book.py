@@ -223,6 +223,14 @@ BOOK = (
     ),
     Chapter(
         "06-edge-computing",
+        "case_philips",
+        "Philips: a ward at the edge",
+        "Test a score on every cut, choose an alarm by what it misses on wards it has not seen, and kill its program while it rings.",
+        "SciPy, SQLite",
+        prerequisites=("tflite_smart_home",),
+    ),
+    Chapter(
+        "06-edge-computing",
         "case_barcelona",
         "Barcelona: a street lit where somebody walks",
         "Check a city's figures against the sun, divide the savings fairly between lamps, clock and sensors, and kill the gateway without a dark minute.",
