@@ -9,13 +9,17 @@ kernel and of all that it has started.
 
 import json
 import os
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from nbval.kernel import RunningKernel
+# jsonschema would load it for the format "iri", which no notebook has: its grammar takes as long as all else that nbval loads
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-from harness.ends import end
+from nbval.kernel import RunningKernel  # noqa: E402
+
+from harness.ends import end  # noqa: E402
 
 FIGURES = "COMPANION_TEST_FIGURES"
 #: seconds between two looks at the memory: looking at a process with many pages is no small work
