@@ -31,6 +31,8 @@ def pytest_configure(config):
     # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # and each of them has a home of its own, in which Matplotlib would look through the system's fonts again
+    os.environ.setdefault("MPLCONFIGDIR", str(checkout.folder() / ".cache" / "matplotlib"))
     config.pluginmanager.register(Report(config, runs_noted.place()), "harness-report")
     config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
 
