@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import psutil
 
 
-#: bytes; the system counts who shares each of a process' pages in milliseconds, and its pages in microseconds: as long as there are
-#: about as many as at the last look, what that has found stands
-_NO_CHANGE = 2**18
+#: The system counts who shares each of a process' pages in milliseconds, and its pages in microseconds. What it has found stands as
+#: long as there are about as many (bytes), for so many looks at most: a page that was shared can become its own without being one more
+_NO_CHANGE, _LOOKS = 2**18, 4
 
 
 @dataclass
@@ -39,7 +39,7 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
     import psutil
 
     peak, done = Peak(), threading.Event()
-    root, counted = psutil.Process(pid), dict[psutil.Process, tuple[int, int]]()
+    root, counted = psutil.Process(pid), dict[int, tuple[int, int, int]]()
     known = {child.pid for child in root.children(recursive=True)}
 
     def sample() -> None:
@@ -57,7 +57,7 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
         thread.join()
 
 
-def _tree_memory(root: psutil.Process, known: set[int], counted: dict[psutil.Process, tuple[int, int]]) -> int:
+def _tree_memory(root: psutil.Process, known: set[int], counted: dict[int, tuple[int, int, int]]) -> int:
     """Bytes of the tree. A child counts from the second time on that it is seen; ``known`` keeps who was.
 
     Before it runs its own program a new process has the memory of its parent, the very same and not a copy (vfork): a sample at
@@ -75,9 +75,10 @@ def _tree_memory(root: psutil.Process, known: set[int], counted: dict[psutil.Pro
     for process in [root, *grown]:
         try:
             resident = process.memory_info().rss
-            before, size = counted.get(process, (-_NO_CHANGE, 0))
-            if abs(resident - before) >= _NO_CHANGE:
-                counted[process] = resident, (size := _size(process, resident))
+            before, size, looks = counted.get(process.pid, (0, 0, 0))
+            if not looks or abs(resident - before) >= _NO_CHANGE:
+                before, size, looks = resident, _size(process, resident), _LOOKS
+            counted[process.pid] = before, size, looks - 1
             total += size
         except psutil.NoSuchProcess:
             continue
