@@ -1,5 +1,6 @@
 """What the tests share: the notebooks as parameters, the skip of what needs an engine that is not here, the harness' options."""
 
+import gc
 import os
 import sys
 
@@ -35,6 +36,17 @@ def pytest_configure(config):
     os.environ.setdefault("MPLCONFIGDIR", str(checkout.folder() / ".cache" / "matplotlib"))
     config.pluginmanager.register(Report(config, runs_noted.place()), "harness-report")
     config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays: looking through it for garbage, again and again while it grows, takes a third of the collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):
