@@ -7,6 +7,7 @@ The variable FIGURES names the file that takes the figures: seconds from the fir
 kernel and of all that it has started.
 """
 
+import gc
 import json
 import os
 import sys
@@ -14,6 +15,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+FIGURES = "COMPANION_TEST_FIGURES"
+if FIGURES in os.environ:  # this is the process of one run: it loads, compares and ends, and has no garbage to look for
+    gc.disable()
 # jsonschema would load it for the format "iri", which no notebook has: its grammar takes as long as all else that nbval loads
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
@@ -21,7 +25,6 @@ from nbval.kernel import RunningKernel  # noqa: E402
 
 from harness.ends import end  # noqa: E402
 
-FIGURES = "COMPANION_TEST_FIGURES"
 #: seconds between two looks at the memory: looking at a process with many pages is no small work
 _INTERVAL = 1.0
 _start = RunningKernel.__init__
