@@ -38,7 +38,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env lab test check drills notebooks new navigation release grade prose mutants bench lock clean models
 .PHONY: cluster cluster-down
-.PHONY: lint unit compare scan machine images staging smoke promote rollback status
+.PHONY: lint style unit compare scan machine images staging smoke promote rollback status
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,7 +53,8 @@ lab: env  ## make the environment, check the engines, open JupyterLab on the sta
 # all of it, or everything about some notebooks, or what a change can touch
 CHOICE = $(if $(strip $(NAME)),--about "$(strip $(NAME))") $(if $(strip $(CHANGED)),--changed "$(strip $(CHANGED))")
 
-test: env lint  ## everything CI checks; for some notebooks (NAME="dask_audio ..."), or what a change can touch (CHANGED=origin/main)
+# a whole run checks the types beside the other tests (tests/unit/test_types.py): before them one core would wait for most of a minute
+test: env $(if $(strip $(NAME)$(CHANGED)),lint,style)  ## everything CI checks; for some notebooks (NAME="dask_audio ..."), or what a change can touch (CHANGED=origin/main)
 	@$(PYTHON) -m companion doctor || echo "What needs a missing engine is skipped, and listed at the end."
 	@$(PYTEST) -n $(WORKERS) -rs --durations=15 $(CHOICE)
 
@@ -98,9 +99,11 @@ TESTS ?= tests packages/jenkinsfile/tests
 JUNIT = $(if $(REPORTS),--junitxml=$(REPORTS)/$@.xml)
 NOTEBOOKS_NAMED = $(if $(NAME),$(foreach name,$(NAME),notebooks/*/$(name).ipynb),notebooks)
 
-lint:  ## a pipeline's stage: style, errors and types of every source and notebook (LINT="companion ..." for the style of some)
+style:
 	@$(PYTHON) -m ruff check $(LINT)
 	@$(PYTHON) -m ruff format --check $(LINT)
+
+lint: style  ## a pipeline's stage: style, errors and types of every source and notebook (LINT="companion ..." for the style of some)
 	@$(if $(and $(filter .,$(LINT)),$(if $(strip $(NAME)),,all)),$(PYTHON) -m mypy)  # types: of everything, or not at all
 
 unit:  ## a pipeline's stage: the tests that run no notebook (TESTS="tests/unit/test_draw.py ..." for some)

@@ -1,5 +1,6 @@
 """What the tests share: the notebooks as parameters, the skip of what needs an engine that is not here, the harness' options."""
 
+import gc
 import os
 import sys
 
@@ -31,8 +32,21 @@ def pytest_configure(config):
     # a notebook's run starts a dozen Pythons: without bytecode each of them compiles its packages again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # and each of them has a home of its own, in which Matplotlib would look through the system's fonts again
+    os.environ.setdefault("MPLCONFIGDIR", str(checkout.folder() / ".cache" / "matplotlib"))
     config.pluginmanager.register(Report(config, runs_noted.place()), "harness-report")
     config.pluginmanager.register(choice.Choice(config, checkout.folder()), "harness-choice")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays: looking through it for garbage, again and again while it grows, takes a third of the collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items):

@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from companion.configs import plain_yaml
 from companion.errors import SettingError
+
+if TYPE_CHECKING:
+    from cfnlint.match import Match
+    from cfnlint.rules import Rules
 
 #: name in the template's Resources of each kind that :func:`scaling` takes out
 _GROUP, _POLICY = "AWS::AutoScaling::AutoScalingGroup", "AWS::AutoScaling::ScalingPolicy"
@@ -115,6 +120,24 @@ def differences(text: str, other: str) -> list[str]:
     return list(below(load(text), load(other), ""))
 
 
+def _linted(text: str) -> list[Match]:
+    """What ``cfnlint.api.lint`` finds. Its rules are loaded once: anew for each template they take longer than the template."""
+    from cfnlint.api import ManualArgs, decode_str, run_template_by_data
+    from cfnlint.config import ConfigMixIn
+
+    template, matches = decode_str(text)
+    config = ConfigMixIn(**ManualArgs(regions=["us-east-1"]))
+    return list(matches or run_template_by_data(template, config, _rules()))
+
+
+@cache
+def _rules() -> Rules:
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.runner import Runner
+
+    return Runner(ConfigMixIn()).rules
+
+
 def faults(text: str, **parameters: Any) -> list[str]:
     """What is wrong with a template, as ``path: message``, errors first; an empty list when nothing is.
 
@@ -122,13 +145,10 @@ def faults(text: str, **parameters: Any) -> list[str]:
     each place, then what it can't know: sizes that contradict each other for these parameters or their defaults, within a group or
     a scheduled action, and between a group and what is scheduled for it or replaced at once in it.
     """
-    from cfnlint.api import ManualArgs, lint
-
     template = load(text)
     found: dict[tuple[str, int], str] = {}
     cyclic = False
-    matches = lint(text, config=ManualArgs(regions=["us-east-1"]))
-    for match in sorted(matches, key=lambda m: (m.rule.id[0], m.linenumber, m.columnnumber)):
+    for match in sorted(_linted(text), key=lambda m: (m.rule.id[0], m.linenumber, m.columnnumber)):
         if match.rule.id == "E3004":  # every resource on a cycle is reported: the first names them all
             if cyclic:
                 continue

@@ -6,6 +6,7 @@ that process happens to nobody else: it can run out of time, and a student's cod
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import multiprocessing
@@ -199,6 +200,9 @@ def _in_processes(root: Path, unit: str, waiting: list[str], jobs: int) -> Itera
     context = multiprocessing.get_context("fork")  # nbgrader takes seconds to import: the children have it already
     if waiting:
         _warm_up()
+        # what is loaded is no garbage: each child would look through all of it, and so make copies of its pages
+        gc.collect()
+        gc.freeze()
     guard.adopt_orphans()
     logs = root / "downloaded" / unit / "logs"
     shutil.rmtree(logs, ignore_errors=True)
@@ -238,6 +242,7 @@ def _in_processes(root: Path, unit: str, waiting: list[str], jobs: int) -> Itera
                 yield Graded(student, result)
             time.sleep(_POLL_SECONDS)
     finally:
+        gc.unfreeze()
         for process, _, _ in running.values():
             _kill(process)
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     import psutil
 
 
+#: The system counts who shares each of a process' pages in milliseconds, and its pages in microseconds. What it has found stands as
+#: long as there are about as many (bytes), for so many looks at most: a page that was shared can become its own without being one more
+_NO_CHANGE, _LOOKS = 2**18, 4
+
+
 @dataclass
 class Peak:
     """The largest memory seen so far, in bytes, of this process and its children together (shared pages counted once)."""
@@ -34,12 +39,12 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
     import psutil
 
     peak, done = Peak(), threading.Event()
-    root = psutil.Process(pid)
+    root, counted = psutil.Process(pid), dict[int, tuple[int, int, int]]()
     known = {child.pid for child in root.children(recursive=True)}
 
     def sample() -> None:
         while True:
-            peak.bytes = max(peak.bytes, _tree_memory(root, known))
+            peak.bytes = max(peak.bytes, _tree_memory(root, known, counted))
             if done.wait(interval):
                 return
 
@@ -52,7 +57,7 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
         thread.join()
 
 
-def _tree_memory(root: psutil.Process, known: set[int]) -> int:
+def _tree_memory(root: psutil.Process, known: set[int], counted: dict[int, tuple[int, int, int]]) -> int:
     """Bytes of the tree. A child counts from the second time on that it is seen; ``known`` keeps who was.
 
     Before it runs its own program a new process has the memory of its parent, the very same and not a copy (vfork): a sample at
@@ -69,11 +74,23 @@ def _tree_memory(root: psutil.Process, known: set[int]) -> int:
     known.update(child.pid for child in children)
     for process in [root, *grown]:
         try:
-            # proportional set size where the system has it: pages shared by n processes count 1/n in each
-            full = process.memory_full_info()
-            total += getattr(full, "pss", full.uss)
+            resident = process.memory_info().rss
+            before, size, looks = counted.get(process.pid, (0, 0, 0))
+            if not looks or abs(resident - before) >= _NO_CHANGE:
+                before, size, looks = resident, _size(process, resident), _LOOKS
+            counted[process.pid] = before, size, looks - 1
+            total += size
         except psutil.NoSuchProcess:
             continue
-        except psutil.AccessDenied:
-            total += process.memory_info().rss
     return total
+
+
+def _size(process: psutil.Process, resident: int) -> int:
+    import psutil
+
+    try:
+        # proportional set size where the system has it: pages shared by n processes count 1/n in each
+        full = process.memory_full_info()
+    except psutil.AccessDenied:
+        return resident
+    return int(getattr(full, "pss", full.uss))

@@ -1,6 +1,7 @@
 """Timing tables, scaling laws and peak memory: against closed forms and planted truths, never against a clock."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -177,12 +178,32 @@ def test_a_process_that_is_not_yet_its_own_program_is_not_counted_as_its_parent_
     from companion.measure.memory import _tree_memory
 
     def process(pid: int, mib: int, children=()) -> SimpleNamespace:
-        full = SimpleNamespace(pss=mib * 2**20, uss=0)
-        return SimpleNamespace(pid=pid, children=lambda recursive: list(children), memory_full_info=lambda: full)
+        full = SimpleNamespace(rss=mib * 2**20, pss=mib * 2**20, uss=0)
+        told = {"memory_info": lambda: full, "memory_full_info": lambda: full}
+        return SimpleNamespace(pid=pid, children=lambda recursive: list(children), **told)
 
     known: set[int] = set()
-    assert _tree_memory(process(1, 150, [process(2, 150)]), known) == 150 * 2**20
-    assert _tree_memory(process(1, 150, [process(2, 30)]), known) == 180 * 2**20
+    assert _tree_memory(process(1, 150, [process(2, 150)]), known, {}) == 150 * 2**20
+    assert _tree_memory(process(1, 150, [process(2, 30)]), known, {}) == 180 * 2**20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no system whose processes share pages until one writes")
+def test_pages_that_become_a_childs_own_are_seen():
+    """As many pages as before are there, and twice as many are needed."""
+    code = (
+        "import os; block = bytearray(b'x') * 100_000_000; child = os.fork(); print('shared', flush=True)\n"
+        "if not child: input(); block[::4096] = b'y' * len(block[::4096]); print('its own', flush=True); input(); os._exit(0)\n"
+        "os.wait()"
+    )
+    tree = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with measure.peak_memory(tree.pid, interval=0.02) as peak:
+        assert tree.stdout.readline() == tree.stdout.readline() == "shared\n"
+        assert until(lambda: peak.mib > 90)
+        assert peak.mib < 150
+        tree.stdin.write("\n")
+        tree.stdin.flush()
+        assert tree.stdout.readline() == "its own\n" and until(lambda: peak.mib > 190)
+        tree.communicate("\n")
 
 
 def test_record_writes_only_for_the_benchmark(tmp_path, monkeypatch):

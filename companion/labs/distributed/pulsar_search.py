@@ -60,10 +60,18 @@ def in_order(found: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def fold(series: np.ndarray, period: float, bins: int = 128) -> np.ndarray:
     """A series cut into turns of a period (seconds) and added up, in standard deviations of a bin's noise; shape (bins,)."""
-    turns = ((np.arange(len(series)) + 0.5) * SAMPLE_SECONDS / period) % 1
+    return _folded(series - series.mean(), series.std(), *_turned(len(series), period, bins))
+
+
+def _turned(samples: int, period: float, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of each sample, and the noise of each bin in samples."""
+    turns = ((np.arange(samples) + 0.5) * SAMPLE_SECONDS / period) % 1
     at = (turns * bins).astype(int)
-    total = np.bincount(at, series - series.mean(), minlength=bins)
-    return total / np.sqrt(np.maximum(np.bincount(at, minlength=bins), 1)) / series.std()
+    return at, np.sqrt(np.maximum(np.bincount(at, minlength=bins), 1))
+
+
+def _folded(deviations: np.ndarray, spread: float, at: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    return np.bincount(at, deviations, minlength=len(noise)) / noise / spread
 
 
 def pulse_snr(profile: np.ndarray) -> float:
@@ -84,7 +92,14 @@ def refine(series: np.ndarray, frequency: float, dispersion: int) -> tuple[float
     seconds = series.shape[1] * SAMPLE_SECONDS
     periods = 1 / (frequency + np.linspace(-1, 1, 17) / seconds)
     near = range(max(0, dispersion - 4), min(len(series), dispersion + 5))
-    return max((pulse_snr(fold(series[row], period)), row, float(period)) for row in near for period in periods)
+    # as by fold, with what is the same for all periods of a row, or for all rows of a period, worked out once
+    rows = [(row, series[row] - series[row].mean(), series[row].std()) for row in near]
+    turns = [(float(period), *_turned(series.shape[1], period, bins=128)) for period in periods]
+    return max(
+        (pulse_snr(_folded(deviations, spread, at, noise)), row, period)
+        for row, deviations, spread in rows
+        for period, at, noise in turns
+    )
 
 
 def answer(

@@ -74,10 +74,10 @@ class Kernel:
                 spent.append(times.user + times.system)
         return max(spent)
 
-    def processor_seconds(self) -> float:
-        """Spent by the kernel and by all that it has started and that lives."""
+    def processor_seconds(self, children: list[psutil.Process]) -> float:
+        """Spent by the kernel and by what it has started, as ``children`` has just told."""
         spent = 0.0
-        for process in [self.process, *self.children()]:
+        for process in [self.process, *children]:
             try:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
@@ -87,12 +87,14 @@ class Kernel:
 
     def catch(self, source: str) -> str | None:
         """Start a cell and come back when it is at work: it computes, or has started a process; None when it was done before."""
-        before, known = self.processor_seconds(), set(self.children())
+        known = self.children()
+        before = self.processor_seconds(known)
         message = self.start(source)
         while True:
             if self.reply(message, timeout=_POLL_SECONDS):
                 return None
-            if self.processor_seconds() - before >= AT_WORK_SECONDS or set(self.children()) - known:
+            children = self.children()
+            if self.processor_seconds(children) - before >= AT_WORK_SECONDS or set(children) - set(known):
                 return message
 
     def interrupt(self) -> None:

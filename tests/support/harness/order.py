@@ -51,6 +51,7 @@ _SECONDS: dict[str, float] = {
     "test_sklearn_fraud.py": 45,
     "test_dask_audio.py": 170,
     "test_postgres.py": 45,
+    "test_types.py": 50,
     "test_harness.py": 40,
     "test_machines.py": 40,
     "test_redis.py": 30,

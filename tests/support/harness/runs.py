@@ -15,7 +15,7 @@ from harness.nbval_plugin import FIGURES
 
 ROOT = checkout.folder()
 #: loading the plugins that this environment happens to have takes as long as starting a kernel
-_PLUGINS = ("nbval.plugin", "harness.nbval_plugin")
+_PLUGINS = ("harness.nbval_plugin", "nbval.plugin")
 _NO_PLUGINS = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
