@@ -248,6 +248,14 @@ BOOK = (
         engines=("pysyft",),
     ),
     Chapter(
+        "07-federated-learning",
+        "case_mastercard",
+        "Mastercard: banks that learn together",
+        "Say in one sentence what the reader does there.",
+        "Redis",
+        engines=("redis",),
+    ),
+    Chapter(
         "08-monitoring",
         "prometheus_metrics",
         "Meters that tell the truth",
