@@ -46,7 +46,9 @@ class Table(NamedTuple):
     kind: np.ndarray
 
 
-def payments(count: int = 100_000, seed: int = 0, met: np.ndarray = MET, sizes: Sequence[float] = SIZES) -> pd.DataFrame:
+def payments(
+    count: int = 100_000, seed: int = 0, met: np.ndarray = MET, sizes: Sequence[float] = SIZES
+) -> pd.DataFrame:
     """The payments of all banks in the order in which they happen, over 120 days.
 
     A card belongs to one bank, and is either for training or for the test. So is a *ring*: about eight frauds of one kind at one
@@ -73,7 +75,9 @@ def payments(count: int = 100_000, seed: int = 0, met: np.ndarray = MET, sizes: 
         raise SettingError(f"met is (banks, {len(KINDS)}) for the {len(sizes)} banks of sizes, got {np.shape(met)}")
     rng = np.random.default_rng([seed, 15])
     everyday = fraud.stream(count, "stationary", seed)
-    everyday = everyday.loc[everyday["fraud"] == 0, ["time", "card", "merchant", "category", "amount", "distance", "online"]]
+    everyday = everyday.loc[
+        everyday["fraud"] == 0, ["time", "card", "merchant", "category", "amount", "distance", "online"]
+    ]
     owner = pd.DataFrame({"bank": np.searchsorted(np.cumsum(sizes)[:-1], rng.random(fraud.CARDS), side="right")})
     owner["test"] = rng.random(fraud.CARDS) < 0.5
     owner["usual"] = np.log(everyday["amount"]).groupby(everyday["card"]).mean()  # NaN: a card that nobody uses
