@@ -251,9 +251,10 @@ BOOK = (
         "07-federated-learning",
         "case_mastercard",
         "Mastercard: banks that learn together",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Let banks catch frauds that only others have met, read one customer out of an update, and price the rules against liars.",
+        "PySyft",
+        prerequisites=("pysyft_hospitals",),
+        engines=("pysyft",),
     ),
     Chapter(
         "08-monitoring",

@@ -11,8 +11,23 @@ from companion import draw
 from companion.labs.federated.banks import BANKS, KINDS, MET
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+
+def four_kinds(payments: pd.DataFrame) -> Figure:
+    """Hour and sum of every fraud of a table of payments."""
+    fig, ax = draw.figure(7, 3.2)
+    for kind, name in enumerate(KINDS, start=1):
+        some = payments[payments["kind"] == kind]
+        ax.plot(some["time"] % 24, some["amount"], "o", markersize=4, alpha=0.5, label=name)
+    ax.set(yscale="log", xlabel="hour of the day", ylabel="euros", xlim=(0, 24))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    middle = payments.groupby("kind")["amount"].median()
+    ax.set_title(f"Half of the scams above {middle[4]:.0f} euros, half of the tests below {middle[2]:.0f}")
+    return fig
 
 
 def recall_maps(maps: Mapping[str, np.ndarray], heading: str) -> Figure:
@@ -27,7 +42,7 @@ def recall_maps(maps: Mapping[str, np.ndarray], heading: str) -> Figure:
     return fig
 
 
-def _frame(column: int, row: int):
+def _frame(column: int, row: int) -> Rectangle:
     from matplotlib.patches import Rectangle
 
     return Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=draw.ORANGE, linewidth=2)

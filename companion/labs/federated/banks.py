@@ -129,3 +129,20 @@ def signals(every: pd.DataFrame) -> np.ndarray:
     """``fraud.features`` on the agreed scale behind a column of ones, shape (payments, 18)."""
     scaled = (fraud.features(every).astype(float) - CENTRE) / SPREAD
     return np.column_stack([np.ones(len(scaled)), scaled])
+
+
+def pool(parts: Sequence[Table]) -> Table:
+    """All their payments in one table."""
+    return Table(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def with_false_entries(books: Table, elsewhere: Table, kind: int = 4, count: int = 60) -> Table:
+    """These payments and the first ``count`` frauds of a kind from elsewhere, entered as genuine.
+
+    Raises:
+        SettingError: there are not so many frauds of the kind elsewhere.
+    """
+    frauds = elsewhere.x[elsewhere.kind == kind][:count]
+    if len(frauds) < count:
+        raise SettingError(f"{count} false entries need as many frauds of kind {kind}, got {len(frauds)}")
+    return Table(np.concatenate([books.x, frauds]), np.concatenate([books.kind, np.zeros(count, books.kind.dtype)]))
