@@ -50,12 +50,21 @@ def prices(
     return table
 
 
+def average_precision(score: np.ndarray, kind: np.ndarray) -> float:
+    """Area under precision over recall: the mean, over the frauds, of the precision among all payments at least as suspicious.
+
+    Payments with the same score are taken in the order in which they stand.
+    """
+    fraud = (kind > 0)[np.argsort(-score, kind="stable")]
+    return float((np.cumsum(fraud) / np.arange(1, len(fraud) + 1))[fraud].mean())
+
+
 def boosted_trees(
     training: Table, tests: Sequence[Table], recall: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> float:
     """Mean of ``recall(score, kind)`` of scikit-learn's boosted trees, trained on these payments."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import GradientBoostingClassifier
 
-    trees = HistGradientBoostingClassifier(max_iter=60, max_depth=4, random_state=0)
+    trees = GradientBoostingClassifier(n_estimators=60, max_depth=3, random_state=0)
     trees.fit(training.x, training.kind > 0)
     return float(np.mean([recall(trees.predict_proba(test.x)[:, 1], test.kind) for test in tests]))

@@ -7,6 +7,7 @@ in the payments that a bank trains on are the kinds it has met, and in those tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -74,10 +75,7 @@ def payments(
     if np.shape(met) != (len(sizes), len(KINDS)):
         raise SettingError(f"met is (banks, {len(KINDS)}) for the {len(sizes)} banks of sizes, got {np.shape(met)}")
     rng = np.random.default_rng([seed, 15])
-    everyday = fraud.stream(count, "stationary", seed)
-    everyday = everyday.loc[
-        everyday["fraud"] == 0, ["time", "card", "merchant", "category", "amount", "distance", "online"]
-    ]
+    everyday = _everyday(count, seed)
     owner = pd.DataFrame({"bank": np.searchsorted(np.cumsum(sizes)[:-1], rng.random(fraud.CARDS), side="right")})
     owner["test"] = rng.random(fraud.CARDS) < 0.5
     owner["usual"] = np.log(everyday["amount"]).groupby(everyday["card"]).mean()  # NaN: a card that nobody uses
@@ -93,6 +91,13 @@ def payments(
     crime = pd.concat(crimes)
     crime["merchant"] = fraud.MERCHANTS + crime["ring"]
     return pd.concat([everyday, crime]).sort_values("time", kind="stable", ignore_index=True)
+
+
+@lru_cache(maxsize=10)
+def _everyday(count: int, seed: int) -> pd.DataFrame:
+    """Genuine payments; kept, because the same everyday life is looked at with other banks and other frauds. Not to be changed."""
+    table = fraud.stream(count, "stationary", seed)
+    return table.loc[table["fraud"] == 0, ["time", "card", "merchant", "category", "amount", "distance", "online"]]
 
 
 def _crimes(kind: int, count: int, usual: pd.Series, rng: np.random.Generator) -> pd.DataFrame:

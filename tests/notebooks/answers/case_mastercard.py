@@ -274,3 +274,18 @@ def order_to_run(parcel, reviewed, x, kind):
         ),
     ],
 }
+#: mutants of the reference solutions that mean the same as they do (see scripts/mutants.py)
+EQUIVALENT = {
+    "case_mastercard-2": {
+        "- message = message + numbers if name < other else message - numbers / + message = message + numbers if name <= other else message - numbers": "no bank is its own partner",
+    },
+    "case_mastercard-3": {
+        "- kept = lengths <= 3 * np.median(lengths) / + kept = lengths < 3 * np.median(lengths)": "no length is exactly the bound, and one bank alone is within it",
+        "- kept = lengths <= 3 * np.median(lengths) / + kept = lengths <= 2 * np.median(lengths)": "any bound will do that is above honest lengths and below a liar's",
+        "- kept = lengths <= 3 * np.median(lengths) / + kept = lengths <= 4 * np.median(lengths)": "any bound will do that is above honest lengths and below a liar's",
+        "- kept = lengths <= 3 * np.median(lengths) / + kept = lengths <= 3 * np.mean(lengths)": "of five banks one liar lifts the mean by a fifth of his length, and three fifths are still less than it",
+    },
+    "case_mastercard-4": {
+        "- return weights if (fraud > 1e-6).mean() >= 0.01 else None / + return weights if (fraud >= 1e-6).mean() >= 0.01 else None": "no probability is exactly one in a million",
+    },
+}
