@@ -81,11 +81,12 @@ def payments(
     owner["usual"] = np.log(everyday["amount"]).groupby(everyday["card"]).mean()  # NaN: a card that nobody uses
     everyday = everyday.join(owner[["bank", "test"]], on="card").assign(kind=0, ring=-1)
     crimes, rings = [], 0
-    for (bank, test), number in everyday.groupby(["bank", "test"]).size().items():
-        cards = owner[(owner["bank"] == bank) & (owner["test"] == test)]["usual"].dropna()
+    for bank, test in np.ndindex(len(sizes), 2):
+        here = owner[(owner["bank"] == bank) & (owner["test"] == bool(test))]["usual"].dropna()
+        number = int(((everyday["bank"] == bank) & (everyday["test"] == bool(test))).sum())
         for kind in range(len(KINDS)):
-            frauds = round(number * (RATE_TEST if test else RATE_MET * met[bank, kind]))
-            crimes.append(_crimes(kind, frauds, cards, rng).assign(bank=bank, test=test))
+            frauds = round(number * (RATE_TEST if test else RATE_MET * float(met[bank, kind])))
+            crimes.append(_crimes(kind, frauds, here, rng).assign(bank=bank, test=bool(test)))
             crimes[-1]["ring"] += rings
             rings += -(-frauds // _RING)
     crime = pd.concat(crimes)

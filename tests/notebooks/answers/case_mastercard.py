@@ -20,7 +20,7 @@ def shares(kinds):
     "case_mastercard-2": [
         # signs as numbers, and all masks first
         """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     if len(set(names)) == 1:
         raise ValueError("alone")
     mask = np.zeros(np.shape(change), np.uint64)
@@ -33,7 +33,7 @@ def masked(change, payments, name, names, secrets, round_name):
 """,
         # in Python's own whole numbers
         """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     others = set(names) - {name}
     if not others:
         raise ValueError("nobody to hide among")
@@ -89,7 +89,11 @@ def order_to_run(parcel, reviewed, x, kind):
 }
 WRONG = {
     "case_mastercard-1": [
-        ("equal weights", "def shares(kinds):\n    return {name: 1 / len(kinds) for name in kinds}\n", "count the same"),
+        (
+            "equal weights",
+            "def shares(kinds):\n    return {name: 1 / len(kinds) for name in kinds}\n",
+            "count the same",
+        ),
         (
             "weights by frauds",
             """
@@ -113,7 +117,7 @@ def shares(kinds):
         (
             "float masks leave a residue",
             """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     if len(names) == 1:
         raise ValueError
     message = change * payments
@@ -128,7 +132,7 @@ def masked(change, payments, name, names, secrets, round_name):
         (
             "the same secret for all pairs",
             """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     if len(names) == 1:
         raise ValueError
     message = np.round(change * payments * UNIT).astype(np.int64).astype(np.uint64)
@@ -143,7 +147,7 @@ def masked(change, payments, name, names, secrets, round_name):
         (
             "one stream for every round",
             """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     if len(names) == 1:
         raise ValueError
     message = np.round(change * payments * UNIT).astype(np.int64).astype(np.uint64)
@@ -158,7 +162,7 @@ def masked(change, payments, name, names, secrets, round_name):
         (
             "everybody adds",
             """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     if len(names) == 1:
         raise ValueError
     message = np.round(change * payments * UNIT).astype(np.int64).astype(np.uint64)
@@ -172,7 +176,7 @@ def masked(change, payments, name, names, secrets, round_name):
         (
             "alone, in plain view",
             """
-def masked(change, payments, name, names, secrets, round_name):
+def mask_change(change, payments, name, names, secrets, round_name):
     message = np.round(change * payments * UNIT).astype(np.int64).astype(np.uint64)
     for other in names:
         if other != name:
@@ -199,7 +203,11 @@ def join(changes, payments):
 """,
             "All honest|lies",
         ),
-        ("the mean", "def join(changes, payments):\n    return np.average(changes, axis=0, weights=payments)\n", "lies"),
+        (
+            "the mean",
+            "def join(changes, payments):\n    return np.average(changes, axis=0, weights=payments)\n",
+            "lies",
+        ),
         (
             "uses labels of the server",
             """
