@@ -110,7 +110,7 @@ def shares(kinds):
     total = sum(len(kind) for kind in kinds.values())
     return {name: len(kind) / total for name, kind in kinds.items() if len(kind)}
 """,
-            "KeyError|counts nothing",
+            "counts nothing",
         ),
     ],
     "case_mastercard-2": [
@@ -142,7 +142,7 @@ def mask_change(change, payments, name, names, secrets, round_name):
             message = message + numbers if name < other else message - numbers
     return message
 """,
-            "comes first and adds|secret of its own",
+            "secret of its own",
         ),
         (
             "one stream for every round",
