@@ -264,6 +264,15 @@ BOOK = (
         engines=("pysyft",),
     ),
     Chapter(
+        "07-federated-learning",
+        "case_mastercard",
+        "Mastercard: banks that learn together",
+        "Let banks catch frauds that only others have met, read one customer out of an update, and price the rules against liars.",
+        "PySyft",
+        prerequisites=("pysyft_hospitals",),
+        engines=("pysyft",),
+    ),
+    Chapter(
         "08-monitoring",
         "prometheus_metrics",
         "Meters that tell the truth",

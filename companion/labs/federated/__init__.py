@@ -1,0 +1,1 @@
+"""Federated learning: what the unit's notebooks need beside their idea."""
