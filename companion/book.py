@@ -141,6 +141,14 @@ BOOK = (
         prerequisites=("sklearn_fraud",),
     ),
     Chapter(
+        "03-adaptive-learning",
+        "case_voice_assistants",
+        "Voice assistants: learn one speaker, forget nobody",
+        "Say in one sentence what the reader does there.",
+        "Redis",
+        engines=("redis",),
+    ),
+    Chapter(
         "04-containerization",
         "docker_model",
         "A model in a box that you can check",
