@@ -94,7 +94,7 @@ def draw_speakers(count: int, seed: int, hills: float = 0.5) -> Speakers:
     return Speakers(
         accent=accent,
         strength=np.where(accent == 1, rng.uniform(0.5, 1.3, count), rng.uniform(-0.15, 0.15, count)),
-        habit=rng.normal(0, (0.12, 0.12, 0.06), (count, 2, 3)),
+        habit=rng.normal(0, (0.10, 0.10, 0.05), (count, 2, 3)),
         tract=tract,
         pitch=np.clip(150 * tract**3 * np.exp(rng.normal(0, 0.15, count)), 85, 260),
         tilt=rng.normal(0, 0.8, count),
