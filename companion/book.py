@@ -144,9 +144,9 @@ BOOK = (
         "03-adaptive-learning",
         "case_voice_assistants",
         "Voice assistants: learn one speaker, forget nobody",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Adapt a recogniser to one speaker on the speaker's own device, and measure who gains, who pays, and what leaves the phone.",
+        "NumPy, scikit-learn",
+        prerequisites=("sklearn_fraud",),
     ),
     Chapter(
         "04-containerization",
