@@ -20,7 +20,7 @@ _VOWEL_COLOURS = (draw.SKY, draw.GREEN, draw.YELLOW, draw.PINK, draw.ORANGE)
 
 def _as_a_chart(ax: Axes) -> None:
     """Phoneticians draw F2 to the left and F1 downwards: then *i* stands where the tongue is, high and in front."""
-    ax.set(xscale="log", yscale="log", xlabel="F2 in Hz", xlim=(3000, 560), ylim=(1000, 220))
+    ax.set(xscale="log", yscale="log", xlabel="F2 in Hz", xlim=(3000, 560), ylim=(1000, 190))
     for axis, ticks in ((ax.xaxis, (2500, 1500, 1000, 600)), (ax.yaxis, (300, 500, 800))):
         axis.set_ticks(ticks, [str(tick) for tick in ticks])
         axis.set_minor_locator(_no_ticks())
@@ -72,22 +72,28 @@ def boundaries(
         speaker: a single one.
         scores: for each panel, from samples (n, 4096) to scores (n, words).
     """
+    from matplotlib.colors import ListedColormap
+
     first, second = np.geomspace(240, 920, shape[0]), np.geomspace(620, 2800, shape[1])
     grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
     own = speaker.targets()[0]
     formants = np.stack([grid, np.broadcast_to(own[2], grid.shape)], axis=1)
     spoken = [voices.speak(formants, speaker, np.random.default_rng(seed)) for seed in range(4)]
-    fig, axes = draw.figure(10, 3.2, columns=len(scores), sharey=True)
+    fig, axes = draw.figure(10, 3.5, columns=len(scores), sharey=True)
+    right: list[int] = []
     for ax, (name, score) in zip(axes, scores.items(), strict=True):
         # the five words with their first vowel free, the second one being a
         heard = np.mean([score(samples)[:, :5] for samples in spoken], axis=0).argmax(axis=1).reshape(shape)
-        for vowel, colour in enumerate(_VOWEL_COLOURS):
-            ax.contourf(second, first, heard == vowel, levels=[0.5, 1.5], colors=[colour], alpha=0.45)
+        ax.pcolormesh(second, first, heard, cmap=ListedColormap(_VOWEL_COLOURS), vmin=0, vmax=4, alpha=0.45)
+        nearest = np.abs(np.log(grid) - np.log(own)[:, None]).sum(axis=2).argmin(axis=1)
+        right.append(int((heard.ravel()[nearest] == np.arange(len(own))).sum()))
         for letter, (f1, f2) in zip(voices.VOWELS, own, strict=True):
             ax.text(f2, f1, letter, fontsize=15, weight="bold", ha="center", va="center")
         _as_a_chart(ax)
         ax.set_title(name, fontsize=10)
     axes[0].set_ylabel("F1 in Hz")
+    found = f"Own vowels that are heard as themselves: {right[0]} of {len(own)} at first, {right[-1]} at the end"
+    fig.suptitle(found, x=0.01, ha="left", fontsize=12, weight="bold")
     return fig
 
 

@@ -6,9 +6,13 @@ A *head* is an array (features, words) whose product with features gives a score
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import least_squares
+
+from companion.errors import SettingError
 
 #: from a user's number and the numbers of the utterances to learn from, the words that the test utterances are taken for
 Method = Callable[[int, np.ndarray], np.ndarray]
@@ -67,3 +71,49 @@ def won(names: Sequence[object], winners: dict[str, np.ndarray]) -> pd.DataFrame
     """How often each setting won, a row a way to choose."""
     counts = {way: np.bincount(numbers, minlength=len(names)) for way, numbers in winners.items()}
     return pd.DataFrame(counts, index=[str(name) for name in names]).T
+
+
+@dataclass(frozen=True)
+class Law:
+    """An error that falls with the number k of utterances, sqrt(sigma^2 k^(-2 exponent) + floor^2).
+
+    ``interval``: the exponent's 95 % interval, over speakers.
+    """
+
+    sigma: float
+    exponent: float
+    floor: float
+    interval: tuple[float, float]
+
+    def error(self, k: np.ndarray) -> np.ndarray:
+        return np.sqrt(self.sigma**2 * np.asarray(k, float) ** (-2 * self.exponent) + self.floor**2)
+
+
+def fit_law(counts: np.ndarray, squares: np.ndarray, again: int = 200) -> Law:
+    """Fit the law to squared errors, least squares of the logarithms of the mean error.
+
+    Args:
+        counts: numbers of utterances, (counts,).
+        squares: squared errors of each speaker, (speakers, counts).
+        again: how often speakers are drawn anew for the interval (bootstrap).
+
+    Raises:
+        SettingError: fewer than four counts: three parameters would fit anything.
+    """
+    if len(counts) < 4:
+        raise SettingError(f"a law of three parameters needs at least four counts, got {len(counts)}")
+    rng = np.random.default_rng(2)
+    drawn = [_fit(counts, squares[rng.integers(0, len(squares), len(squares))])[1] for _ in range(again)]
+    log_sigma, exponent, log_floor = _fit(counts, squares)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Law(float(np.exp(log_sigma)), float(exponent), float(np.exp(log_floor)), (float(low), float(high)))
+
+
+def _fit(counts: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    log_k, log_error = np.log(counts), 0.5 * np.log(squares.mean(axis=0))
+
+    def off(law: np.ndarray) -> np.ndarray:
+        return 0.5 * np.logaddexp(2 * (law[0] - law[1] * log_k), 2 * law[2]) - log_error
+
+    # a floor below a millionth is none
+    return least_squares(off, (log_error[0], 0.5, log_error[-1] - 1), bounds=((-15, 0, -15), (5, 5, 5))).x
