@@ -76,13 +76,14 @@ def _resonances(vowel: np.ndarray, length: int = 400) -> np.ndarray:
     correlation = np.fft.irfft(power)[..., : _ORDER + 1]
     correlation *= np.exp(-0.5 * (2 * np.pi * 60 / RATE * np.arange(_ORDER + 1)) ** 2)  # smooths over the harmonics
     lags = np.abs(np.subtract.outer(np.arange(_ORDER), np.arange(_ORDER)))
-    matrix = correlation[..., lags] + 1e-3 * correlation[..., :1, None] * np.eye(_ORDER)
+    matrix = correlation[..., lags] + (1e-3 * correlation[..., :1, None] + 1e-12) * np.eye(_ORDER)
     predictor = np.linalg.solve(matrix, correlation[..., 1:, None])[..., 0]
-    companion = np.zeros((*predictor.shape, _ORDER))
-    companion[..., 0, :] = predictor
-    companion[..., np.arange(1, _ORDER), np.arange(_ORDER - 1)] = 1
-    poles = np.linalg.eigvals(companion)
-    frequency, width = np.angle(poles) * RATE / (2 * np.pi), -np.log(np.abs(poles)) * RATE / np.pi
+    frobenius = np.zeros((*predictor.shape, _ORDER))  # its eigenvalues are the poles
+    frobenius[..., 0, :] = predictor
+    frobenius[..., np.arange(1, _ORDER), np.arange(_ORDER - 1)] = 1
+    poles = np.linalg.eigvals(frobenius)
+    frequency = np.angle(poles) * RATE / (2 * np.pi)
+    width = -np.log(np.maximum(np.abs(poles), 1e-12)) * RATE / np.pi
     return np.sort(np.where((frequency > 200) & (width < 500), frequency, np.inf), axis=-1)[..., :2]
 
 
