@@ -157,6 +157,18 @@ def test_the_worst_tenth_and_the_interval_by_hand():
     assert voice_runs.half_interval(np.array([0.0, 1.0])) == pytest.approx(1.96 * np.sqrt(0.5) / np.sqrt(2))
 
 
+def test_tables_by_hand():
+    nothing, better = np.array([0.2, 0.4, 0.3]), np.array([0.1, 0.3, 0.2])
+    gained = voice_runs.gains({"nothing": nothing, "better": better}, nothing)
+    assert gained.loc["better"].tolist() == [20, 10, 0] and gained.loc["nothing"].tolist() == [30, 0, 0]
+    methods = {"ours": np.array([[0.1], [0.2]]), "far": np.array([[0.5], [0.9]]), "near": np.array([[0.1], [0.3]])}
+    table = voice_runs.by_count(methods, [7])
+    assert table.loc[("far", "everybody"), 7] == 70 and table.loc[("far", "worst tenth"), 7] == 90
+    row = voice_runs.behind(methods, [7]).loc[7]
+    assert row["best rival"] == "near" and row["behind"] == 5 and row["+-"] == pytest.approx(9.8)
+    assert str(voice_runs.Law(0.07, 0.5, 0.01, (0.4, 0.6))) == "exponent 0.40 to 0.60, sigma 0.070, floor 0.010"
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), settings_count=st.integers(2, 6))
 def test_every_device_sends_one_float(seed, settings_count):

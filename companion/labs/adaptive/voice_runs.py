@@ -48,6 +48,34 @@ def half_interval(values: np.ndarray) -> np.ndarray:
     return 1.96 * values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
+def gains(choices: dict[str, np.ndarray], nothing: np.ndarray) -> pd.DataFrame:
+    """What each choice gains over doing nothing, in % of the words, with half of the interval, paired over users, (users,) each."""
+    rows = {}
+    for name, errors in choices.items():
+        gain = nothing - errors
+        rows[name] = {"misheard in %": errors.mean(), "gain": gain.mean(), "+-": half_interval(gain)}
+    return (100 * pd.DataFrame(rows).T).round(1) + 0.0
+
+
+def by_count(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFrame:
+    """Words misheard in whole %, a column a count, for everybody and for the worst-served tenth; errors are (users, counts)."""
+    rows = {}
+    for name, errors in methods.items():
+        rows[name, "everybody"], rows[name, "worst tenth"] = errors.mean(axis=0), worst_tenth(errors)
+    return (100 * pd.DataFrame(rows, index=list(counts)).T).round(0).astype(int)
+
+
+def behind(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFrame:
+    """At each count the best of all methods but the first, and by how much of the words in % it is behind the first, with its interval."""
+    (_, first), *others = methods.items()
+    rows = {}
+    for place, count in enumerate(counts):
+        name, errors = min(others, key=lambda other: other[1][:, place].mean())
+        gap = 100 * (errors - first)[:, place]
+        rows[count] = {"best rival": name, "behind": round(gap.mean(), 1) + 0.0, "+-": round(half_interval(gap), 1)}
+    return pd.DataFrame(rows).T
+
+
 def one_float_each(reports: np.ndarray, choose: Choice, rounds: int, seed: int = 0) -> np.ndarray:
     """Which setting wins when each device tries a single one, drawn by the server, and sends a single float.
 
@@ -84,6 +112,10 @@ class Law:
     exponent: float
     floor: float
     interval: tuple[float, float]
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"exponent {low:.2f} to {high:.2f}, sigma {self.sigma:.3f}, floor {self.floor:.3f}"
 
     def error(self, k: np.ndarray) -> np.ndarray:
         return np.sqrt(self.sigma**2 * np.asarray(k, float) ** (-2 * self.exponent) + self.floor**2)
