@@ -166,6 +166,8 @@ def test_tables_by_hand():
     assert table.loc[("far", "everybody"), 7] == 70 and table.loc[("far", "worst tenth"), 7] == 90
     row = voice_runs.behind(methods, [7]).loc[7]
     assert row["best rival"] == "near" and row["behind"] == 5 and row["+-"] == pytest.approx(9.8)
+    assert voice_runs.percent(0.425) == voice_runs.percent(0.425 - 1e-14) == "42.5 %"
+    assert voice_runs.percent(0.1345) == voice_runs.percent(0.1345 - 1e-14) == "13.5 %"
     assert str(voice_runs.Law(0.07, 0.5, 0.01, (0.4, 0.6))) == "exponent 0.40 to 0.60, sigma 0.070, floor 0.010"
 
 

@@ -37,6 +37,11 @@ def curve(method: Method, counts: Sequence[int], spoken: np.ndarray, *, pool: in
     return found
 
 
+def percent(share: float) -> str:
+    """A share in %, to a tenth. A tie is rounded up, whatever the last bit of a mean is on this machine."""
+    return f"{100 * share + 1e-9:.1f} %"
+
+
 def worst_tenth(errors: np.ndarray) -> np.ndarray:
     """The mean over the tenth of the users who fare worst, shape (users, ...) to (...)."""
     count = max(1, round(len(errors) / 10))
@@ -54,15 +59,15 @@ def gains(choices: dict[str, np.ndarray], nothing: np.ndarray) -> pd.DataFrame:
     for name, errors in choices.items():
         gain = nothing - errors
         rows[name] = {"misheard in %": errors.mean(), "gain": gain.mean(), "+-": half_interval(gain)}
-    return (100 * pd.DataFrame(rows).T).round(1) + 0.0
+    return (100 * pd.DataFrame(rows).T + 1e-9).round(1) + 0.0
 
 
 def by_count(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFrame:
-    """Words misheard in whole %, a column a count, for everybody and for the worst-served tenth; errors are (users, counts)."""
+    """Words misheard in %, a column a count, for everybody and for the worst-served tenth; errors are (users, counts)."""
     rows = {}
     for name, errors in methods.items():
         rows[name, "everybody"], rows[name, "worst tenth"] = errors.mean(axis=0), worst_tenth(errors)
-    return (100 * pd.DataFrame(rows, index=list(counts)).T).round(0).astype(int)
+    return (100 * pd.DataFrame(rows, index=list(counts)).T + 1e-9).round(1)
 
 
 def behind(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFrame:
@@ -72,7 +77,11 @@ def behind(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFram
     for place, count in enumerate(counts):
         name, errors = min(others, key=lambda other: other[1][:, place].mean())
         gap = 100 * (errors - first)[:, place]
-        rows[count] = {"best rival": name, "behind": round(gap.mean(), 1) + 0.0, "+-": round(half_interval(gap), 1)}
+        rows[count] = {
+            "best rival": name,
+            "behind": round(gap.mean() + 1e-9, 1) + 0.0,
+            "+-": round(half_interval(gap), 1),
+        }
     return pd.DataFrame(rows).T
 
 
