@@ -77,11 +77,8 @@ def behind(methods: dict[str, np.ndarray], counts: Sequence[int]) -> pd.DataFram
     for place, count in enumerate(counts):
         name, errors = min(others, key=lambda other: other[1][:, place].mean())
         gap = 100 * (errors - first)[:, place]
-        rows[count] = {
-            "best rival": name,
-            "behind": round(gap.mean() + 1e-9, 1) + 0.0,
-            "+-": round(half_interval(gap), 1),
-        }
+        mean, half = (float(value) for value in (gap.mean() + 1e-9, half_interval(gap)))
+        rows[count] = {"best rival": name, "behind": round(mean, 1) + 0.0, "+-": round(half, 1)}
     return pd.DataFrame(rows).T
 
 
