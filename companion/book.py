@@ -141,6 +141,14 @@ BOOK = (
         prerequisites=("sklearn_fraud",),
     ),
     Chapter(
+        "03-adaptive-learning",
+        "case_voice_assistants",
+        "Voice assistants: learn one speaker, forget nobody",
+        "Adapt a recogniser to one speaker on the speaker's own device, and measure who gains, who pays, and what leaves the phone.",
+        "NumPy, scikit-learn",
+        prerequisites=("sklearn_fraud",),
+    ),
+    Chapter(
         "04-containerization",
         "docker_model",
         "A model in a box that you can check",

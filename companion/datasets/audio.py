@@ -78,6 +78,20 @@ def _engine(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     return sum(np.sin(k * phase + rng.uniform(0, 6.3)) / k ** rng.uniform(0.5, 1.2) for k in range(1, 25)), pitch
 
 
+def formant_gain(frequencies: np.ndarray, formants: np.ndarray, width: float = 120) -> np.ndarray:
+    """How much a vocal tract lets through: one resonance a formant, added up.
+
+    Args:
+        frequencies: in Hz, shape (n,).
+        formants: in Hz, shape (..., formants).
+        width: half the width of a resonance at half its height, in Hz.
+
+    Returns:
+        Gains, shape (..., n).
+    """
+    return (1 / (1 + ((frequencies[:, None] - formants[..., None, :]) / width) ** 2)).sum(axis=-1)
+
+
 def _speech(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """A voice: a buzz at the pitch of the vocal cords, shaped by three formants that change with every syllable."""
     pitch = rng.uniform(90, 250)
@@ -87,7 +101,7 @@ def _speech(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     for part in np.array_split(np.arange(_LENGTH), syllables):
         formants = np.array([rng.uniform(300, 900), rng.uniform(900, 2400), rng.uniform(2200, 3200)])
         harmonics = np.arange(1, int(4000 / pitch))
-        gain = (1 / (1 + ((harmonics[:, None] * pitch - formants) / 120) ** 2)).sum(axis=1) / harmonics**0.5
+        gain = formant_gain(harmonics * pitch, formants) / harmonics**0.5
         voice[part] = gain @ np.sin(harmonics[:, None] * phase[part]) * np.hanning(len(part)) ** 0.5
     return voice, pitch
 
