@@ -13,10 +13,10 @@ import numpy as np
 from companion.errors import SettingError
 
 SIDE = 16  # pixels, both ways
-CLASSES = ("empty road", "car", "truck", "pedestrian", "cyclist", "tyre")
-ROAD, CAR, TRUCK, PEDESTRIAN, CYCLIST, TYRE = range(6)
+CLASSES = ("empty road", "car", "truck", "manhole", "pedestrian", "cyclist", "tyre")
+ROAD, CAR, TRUCK, MANHOLE, PEDESTRIAN, CYCLIST, TYRE = range(7)
 #: how many scenes in a thousand show each class; the tyre on the road is the rare one
-SHARES = np.array([550, 250, 100, 60, 37, 3]) / 1000
+SHARES = np.array([430, 250, 100, 120, 60, 37, 3]) / 1000
 #: a scene is seen in this many frames, each as likely
 FRAMES = (2, 3, 4)
 NIGHTS, RAINS = (2.0, 5.0), (1.5, 6.0)  # of the Beta distributions of each vehicle's share of night and rain
@@ -43,16 +43,16 @@ class Drive(NamedTuple):
         return Drive(*(column[rows] for column in self))
 
 
-def drive(seed: int, *, vehicles: int = 50, scenes: int = 100, dirty: tuple[int, ...] = ()) -> Drive:
+def drive(seed: int, *, vehicles: int = 50, scenes: int = 100) -> Drive:
     """What the cameras of a fleet see: ``scenes`` encounters a vehicle, each in two to four nearly equal frames.
 
-    Each vehicle has its own share of night and of rain. A camera in ``dirty`` has mud on its lens.
+    Each vehicle has its own share of night and of rain.
 
     Raises:
-        SettingError: no vehicle or no scene, or a dirty camera that the fleet does not have.
+        SettingError: no vehicle, or no scene.
     """
-    if vehicles < 1 or scenes < 1 or any(not 0 <= car < vehicles for car in dirty):
-        raise SettingError(f"a fleet needs vehicles, scenes and cameras of its own, got {vehicles}, {scenes}, {dirty}")
+    if vehicles < 1 or scenes < 1:
+        raise SettingError(f"a fleet needs a vehicle and a scene at least, got {vehicles} and {scenes}")
     rng = np.random.default_rng([seed, 1])
     count = vehicles * scenes
     label = rng.choice(len(CLASSES), count, p=SHARES)
@@ -61,7 +61,7 @@ def drive(seed: int, *, vehicles: int = 50, scenes: int = 100, dirty: tuple[int,
     rain = rng.random(count) < rng.beta(*RAINS, vehicles)[vehicle]
     scene = np.repeat(np.arange(count), rng.choice(FRAMES, count))
     columns = (label[scene], scene, vehicle[scene], night[scene], rain[scene])
-    return Drive(_pictures(rng, columns, dirty), *columns)
+    return Drive(_pictures(rng, *columns[:2], *columns[3:]), *columns)
 
 
 def exam(seed: int, each: int = 200) -> Drive:
@@ -80,7 +80,7 @@ def exam(seed: int, each: int = 200) -> Drive:
     label = np.repeat(np.arange(len(CLASSES)), each)
     night, rain = (rng.random(count) < rng.beta(*shape, count) for shape in (NIGHTS, RAINS))
     columns = (label, scene, scene, night, rain)
-    return Drive(_pictures(rng, columns, ()), *columns)
+    return Drive(_pictures(rng, *columns[:2], *columns[3:]), *columns)
 
 
 def one_a_scene(day: Drive) -> np.ndarray:
@@ -88,9 +88,19 @@ def one_a_scene(day: Drive) -> np.ndarray:
     return np.unique(day.scene, return_index=True)[1]
 
 
-def _pictures(rng: np.random.Generator, drive_columns: tuple, dirty: tuple[int, ...]) -> np.ndarray:
+def muddy(frames: np.ndarray, seed: int) -> np.ndarray:
+    """The same frames through a dirty lens: three splashes hide most of what is behind them, thicker and thinner as it dries."""
+    rng = np.random.default_rng([seed, 3])
+    centres = ((5, 10, 3.2), (11, 8, 2.6), (8, 13, 2.2))
+    splash = np.max([np.clip(radius + 0.5 - np.hypot(_COLUMN - x, _ROW - y), 0, 1) for x, y, radius in centres], axis=0)
+    cover = rng.uniform(0.55, 0.95, (len(frames), 1, 1)) * splash
+    return np.rint(frames + cover * (60 - frames.astype(float))).astype(np.uint8)
+
+
+def _pictures(
+    rng: np.random.Generator, label: np.ndarray, scene: np.ndarray, night: np.ndarray, rain: np.ndarray
+) -> np.ndarray:
     """The frames, uint8 (n, 16, 16), drawn in pieces that fit into a cache."""
-    label, scene, vehicle, night, rain = drive_columns
     look = rng.random((int(scene.max()) + 1, 7), np.float32)[scene]  # what stays as it is within a scene
     first = np.unique(scene, return_index=True)[1]
     step = np.arange(len(scene)) - np.repeat(first, np.diff(first, append=len(scene)))
@@ -99,7 +109,6 @@ def _pictures(rng: np.random.Generator, drive_columns: tuple, dirty: tuple[int, 
         part = slice(start, start + 2048)
         picture = _scene(rng, label[part], look[part], step[part], night[part])
         _weather(rng, picture, night[part], rain[part])
-        _mud(rng, picture, np.isin(vehicle[part], dirty))
         picture += 5 * rng.standard_normal(picture.shape, np.float32)
         frames[part] = np.clip(np.rint(picture), 0, 255)
     return frames
@@ -142,8 +151,7 @@ def _scene(rng: np.random.Generator, label: np.ndarray, look: np.ndarray, step: 
     picture = np.where(_ROW <= _HORIZON, sky, verge) * (1 - road) + asphalt * road
     paintwork = np.where(look[:, 5] < 0.5, 40 + 60 * look[:, 5], 110 + 110 * look[:, 5])
     brush = {kind: _Brush(picture, np.flatnonzero(label == kind), x, foot, size) for kind in range(len(CLASSES))}
-    stained = np.flatnonzero((label == ROAD) & (look[:, 6] < 0.25))  # a stain: dark, on the road, and no tyre
-    _Brush(picture, stained, x, foot, size).disc(0.4, 0.35, 35 + 45 * look[:, 5])
+    brush[MANHOLE].disc(0.4, 0.3, 35 + 45 * look[:, 5])  # dark, round, on the road, and no tyre
     brush[CAR].box(0.45, 0.8, 0.45, paintwork)
     brush[CAR].box(0.65, 0.55, 0.15, 45)
     brush[TRUCK].box(0.9, 0.75, 0.9, paintwork)
@@ -165,11 +173,3 @@ def _weather(rng: np.random.Generator, picture: np.ndarray, night: np.ndarray, r
     for wet, keep, veil, bright in ((rain & ~night, 0.7, 39, 40), (rain & night, 0.8, 10, 35)):
         streaks = (rng.random((wet.sum(), 1, SIDE), np.float32) < 0.18) * rng.random((wet.sum(), SIDE, SIDE), np.float32)
         picture[wet] = keep * picture[wet] + veil + bright * streaks
-
-
-def _mud(rng: np.random.Generator, picture: np.ndarray, muddy: np.ndarray) -> None:
-    """Three splashes that hide most of what is behind them, thicker and thinner from frame to frame. In place."""
-    centres = ((5, 10, 3.2), (11, 8, 2.6), (8, 13, 2.2))
-    splash = np.max([np.clip(radius + 0.5 - np.hypot(_COLUMN - x, _ROW - y), 0, 1) for x, y, radius in centres], axis=0)
-    cover = rng.uniform(0.55, 0.95, (muddy.sum(), 1, 1)).astype(np.float32) * splash
-    picture[muddy] += cover * (60 - picture[muddy])
