@@ -1,7 +1,7 @@
 """The part of the vehicles' network that stays as it is: an embedding with fixed filters, in whole numbers.
 
 Ten filters of 5 x 5 pixels (edges, lines, a dot, a ring), whose weights are whole numbers that add up to nothing, and the largest
-and smallest value of each in nine parts of the picture. Sums of whole numbers below 2^24 are exact in float32, in any order: the
+and smallest value of each in nine parts of the picture. The largest weight is 127: in 8 bits they are the same numbers. Sums of whole numbers below 2^24 are exact in float32, in any order: the
 embedding is the same in every bit on every processor.
 """
 
@@ -22,17 +22,21 @@ FEATURES = PARTS * PARTS * FILTERS
 
 @cache
 def filters() -> np.ndarray:
-    """The weights, float32 whole numbers, shape (5, 5, 20): ten filters, then the same with the other sign."""
+    """The weights, float32 whole numbers from -127 to 127, shape (5, 5, 20): ten filters, then the same with the other sign."""
     row, column = np.mgrid[-2:3, -2:3]
     ring = np.maximum(np.abs(row), np.abs(column))
-    shapes = (row, column, row * column, row + column, row - column)
-    marks = (column == 0, row == 0, ring <= 1, ring == 0, ring == 1)
-    wanted = np.stack([*map(np.sign, shapes), *marks]).astype(float)
-    wanted -= wanted.mean(axis=(1, 2), keepdims=True)
-    wanted = np.rint(75 * wanted / np.abs(wanted).sum(axis=(1, 2), keepdims=True))
-    wanted[:, 2, 2] -= wanted.sum(axis=(1, 2))
-    ten = np.moveaxis(wanted, 0, -1)
+    edges = [127 * np.sign(shape) for shape in (row, column, row * column, row + column, row - column)]
+    marks = [_against_the_rest(mark) for mark in (column == 0, row == 0, ring <= 1, ring == 0, ring == 1)]
+    ten = np.stack([*edges, *marks], axis=-1)
     return np.concatenate([ten, -ten], axis=-1).astype(np.float32)
+
+
+def _against_the_rest(mark: np.ndarray) -> np.ndarray:
+    """127 where the mark is, and whole numbers elsewhere that take it all back, as equal as they can be."""
+    weights = np.where(mark, 127, 0)
+    each, rest = divmod(127 * mark.sum(), np.sum(~mark))
+    weights[~mark] = -each - (np.arange(np.sum(~mark)) < rest)
+    return weights
 
 
 @cache
