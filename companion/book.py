@@ -222,6 +222,14 @@ BOOK = (
         engines=("litert",),
     ),
     Chapter(
+        "06-edge-computing",
+        "case_tesla",
+        "Tesla: which frames should a car send home?",
+        "Say in one sentence what the reader does there.",
+        "Redis",
+        engines=("redis",),
+    ),
+    Chapter(
         "07-federated-learning",
         "pysyft_healthcare",
         "A hospital answers without showing its data",

@@ -88,13 +88,17 @@ def one_a_scene(day: Drive) -> np.ndarray:
     return np.unique(day.scene, return_index=True)[1]
 
 
-def muddy(frames: np.ndarray, seed: int) -> np.ndarray:
-    """The same frames through a dirty lens: three splashes hide most of what is behind them, thicker and thinner as it dries."""
+def dirty(frames: np.ndarray, seed: int) -> np.ndarray:
+    """The same frames through a wet and dirty lens: eight drops that run, so that they are elsewhere in the next frame."""
     rng = np.random.default_rng([seed, 3])
-    centres = ((5, 10, 3.2), (11, 8, 2.6), (8, 13, 2.2))
-    splash = np.max([np.clip(radius + 0.5 - np.hypot(_COLUMN - x, _ROW - y), 0, 1) for x, y, radius in centres], axis=0)
-    cover = rng.uniform(0.55, 0.95, (len(frames), 1, 1)) * splash
-    return np.rint(frames + cover * (60 - frames.astype(float))).astype(np.uint8)
+    seen = frames.astype(np.float32)
+    for _ in range(8):
+        x, y, radius, shade, cover = rng.uniform(
+            (0, 3, 0.8, 20, 0.6), (15, 15, 2.2, 235, 1), (len(frames), 5)
+        ).T.astype(np.float32)[:, :, None, None]
+        spot = cover * np.clip(radius + 0.5 - np.hypot(_COLUMN - x, _ROW - y), 0, 1)
+        seen += spot * (shade - seen)
+    return np.rint(seen).astype(np.uint8)
 
 
 def _pictures(

@@ -1,4 +1,4 @@
-"""The part of the vehicles' network that stays as it is: an embedding with fixed filters, in whole numbers.
+"""The vehicles' network: an embedding with fixed filters, in whole numbers, and a linear head that is learned; and its LiteRT files.
 
 Ten filters of 5 x 5 pixels (edges, lines, a dot, a ring), whose weights are whole numbers that add up to nothing, and the largest
 and smallest value of each in nine parts of the picture. The largest weight is 127: in 8 bits they are the same numbers. Sums of whole numbers below 2^24 are exact in float32, in any order: the
@@ -8,11 +8,17 @@ embedding is the same in every bit on every processor.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from companion.engines import litert as litert_engine
 from companion.errors import DatasetError
-from companion.labs.edge.fleet import SIDE
+from companion.labs.edge.fleet import CLASSES, SIDE
+from companion.quiet import quiet
+
+if TYPE_CHECKING:
+    import keras
 
 KERNEL, POOL = 5, 4  # pixels, both ways
 PARTS = (SIDE - KERNEL + 1) // POOL  # of a picture, both ways
@@ -66,3 +72,60 @@ def embed(frames: np.ndarray) -> np.ndarray:
         found[start : start + 512, :, : FILTERS // 2] = places.max(axis=1)
         found[start : start + 512, :, FILTERS // 2 :] = -places.min(axis=1)
     return np.maximum(found, 0).reshape(len(frames), FEATURES)
+
+
+class Head(NamedTuple):
+    """A linear head: ``weights`` (7, 180), ``bias`` (7,)."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """How much speaks for each class, shape (n, 7), from features (n, 180)."""
+        return features @ self.weights.T + self.bias
+
+    def decide(self, features: np.ndarray) -> np.ndarray:
+        """The class with the highest score, shape (n,)."""
+        return self.scores(features).argmax(axis=1)
+
+
+def network(head: Head) -> keras.Sequential:
+    """``embed`` and a head as one Keras model, frames (n, 16, 16, 1) of 0 to 255 to scores (n, 7).
+
+    What the head's weights have in common over the classes decides nothing and is taken away: it would waste the few values
+    that 8 bits have.
+    """
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 1)),
+            keras.layers.Conv2D(FILTERS, KERNEL, activation="relu", use_bias=False),
+            keras.layers.MaxPooling2D(POOL),
+            keras.layers.Flatten(),
+            keras.layers.Dense(len(CLASSES)),
+        ]
+    )
+    weights = (head.weights - head.weights.mean(axis=0)).T
+    model.set_weights([filters()[:, :, None, :], weights, head.bias - head.bias.mean()])
+    return model
+
+
+def decisions(model: bytes, frames: np.ndarray) -> np.ndarray:
+    """What a ``.tflite`` model, float32 or int8, decides on uint8 frames (n, 16, 16): the class of each, by LiteRT in one batch.
+
+    Raises:
+        SettingError: no TFLite model.
+    """
+    runtime = litert_engine.interpreter(model)
+    source, target = runtime.get_input_details()[0], runtime.get_output_details()[0]
+    runtime.resize_tensor_input(source["index"], [len(frames), SIDE, SIDE, 1])
+    with quiet():
+        runtime.allocate_tensors()
+    pixels = frames[..., None].astype(np.float32)
+    if source["dtype"] == np.int8:
+        scale, zero = source["quantization"]
+        pixels = np.clip(np.rint(pixels / scale + zero), -128, 127)
+    runtime.set_tensor(source["index"], pixels.astype(source["dtype"]))
+    runtime.invoke()
+    return runtime.get_tensor(target["index"]).argmax(axis=1)
