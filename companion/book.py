@@ -225,9 +225,10 @@ BOOK = (
         "06-edge-computing",
         "case_tesla",
         "Tesla: which frames should a car send home?",
-        "Say in one sentence what the reader does there.",
-        "Redis",
-        engines=("redis",),
+        "Let triggers choose a fleet's uploads, weigh out what they hide, and roll a new network out behind a gate and a brake.",
+        "TensorFlow Lite",
+        prerequisites=("tflite_images",),
+        engines=("litert",),
     ),
     Chapter(
         "07-federated-learning",

@@ -145,12 +145,16 @@ class _Brush:
             self.picture[self.rows] += 150 * np.clip(1 - distance, 0, 1)
 
 
-def _scene(rng: np.random.Generator, label: np.ndarray, look: np.ndarray, step: np.ndarray, night: np.ndarray) -> np.ndarray:
+def _scene(
+    rng: np.random.Generator, label: np.ndarray, look: np.ndarray, step: np.ndarray, night: np.ndarray
+) -> np.ndarray:
     """Road, sky and object, by day or in the light of the headlamps; float32 (n, 16, 16)."""
     shake = rng.normal(0, 0.25, (2, len(label))).astype(np.float32)
     near = 0.85 + 0.3 * look[:, 1] + 0.03 * step.astype(np.float32)
     x, foot, size = 6 + 3 * look[:, 0] + shake[0], 10 + 2.6 * near + shake[1], 3.6 * near
-    sky, verge, asphalt = (low + width * look[:, i, None, None] for i, low, width in ((2, 150, 60), (3, 95, 30), (4, 110, 20)))
+    sky, verge, asphalt = (
+        low + width * look[:, i, None, None] for i, low, width in ((2, 150, 60), (3, 95, 30), (4, 110, 20))
+    )
     road = np.clip(2.5 + 0.62 * (_ROW - _HORIZON) - np.abs(_COLUMN - 7.5), 0, 1) * (_ROW > _HORIZON)
     picture = np.where(_ROW <= _HORIZON, sky, verge) * (1 - road) + asphalt * road
     paintwork = np.where(look[:, 5] < 0.5, 40 + 60 * look[:, 5], 110 + 110 * look[:, 5])
@@ -175,5 +179,7 @@ def _scene(rng: np.random.Generator, label: np.ndarray, look: np.ndarray, step: 
 def _weather(rng: np.random.Generator, picture: np.ndarray, night: np.ndarray, rain: np.ndarray) -> None:
     """Rain: less contrast, and streaks. In place."""
     for wet, keep, veil, bright in ((rain & ~night, 0.7, 39, 40), (rain & night, 0.8, 10, 35)):
-        streaks = (rng.random((wet.sum(), 1, SIDE), np.float32) < 0.18) * rng.random((wet.sum(), SIDE, SIDE), np.float32)
+        streaks = (rng.random((wet.sum(), 1, SIDE), np.float32) < 0.18) * rng.random(
+            (wet.sum(), SIDE, SIDE), np.float32
+        )
         picture[wet] = keep * picture[wet] + veil + bright * streaks
