@@ -38,7 +38,7 @@ class Drive(NamedTuple):
     night: np.ndarray
     rain: np.ndarray
 
-    def __getitem__(self, rows) -> Drive:  # type: ignore[override]
+    def at(self, rows: np.ndarray) -> Drive:
         """The frames of these rows (positions or a mask), all columns of them."""
         return Drive(*(column[rows] for column in self))
 

@@ -37,8 +37,8 @@ def watch(seed: int) -> Watched:
     week = fleet.drive(seed)
     features = shadow.embed(week.frames)
     day, first = week.scene % 100 * DAYS // 100, fleet.one_a_scene(week)
-    days = [(week[day == d], features[day == d]) for d in range(DAYS)]
-    return Watched(week, features, days, week[first], features[first])
+    days = [(week.at(day == d), features[day == d]) for d in range(DAYS)]
+    return Watched(week, features, days, week.at(first), features[first])
 
 
 def stock(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def with_van(watched: Watched, seed: int) -> list[Day]:
     van = van._replace(scene=van.scene + len(watched.once.label), vehicle=van.vehicle + 50)
     joined = []
     for d, (of_fleet, its_features) in enumerate(watched.days):
-        both = (np.concatenate(pair) for pair in zip(of_fleet, van[day == d], strict=True))
+        both = (np.concatenate(pair) for pair in zip(of_fleet, van.at(day == d), strict=True))
         joined.append((fleet.Drive(*both), np.concatenate([its_features, features[day == d]])))
     return joined
 
