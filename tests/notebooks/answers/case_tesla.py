@@ -232,3 +232,10 @@ def uploads(yesterday, today, budget):
         ),
     ],
 }
+
+EQUIVALENT = {
+    "case_tesla-2": {
+        '- raise ValueError("a frame was sent with a probability above 0 and up to 1") / + raise ValueError("~a frame was sent with a probability above 0 and up to 1")': "the statement asks for no message",
+        '- weight = 1 / tyres["probability"] / + weight = 2 / tyres["probability"]': "both numbers are ratios of weights: a common factor cancels",
+    },
+}
