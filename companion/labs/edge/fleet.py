@@ -38,8 +38,8 @@ class Drive(NamedTuple):
     night: np.ndarray
     rain: np.ndarray
 
-    def at(self, rows: np.ndarray) -> Drive:
-        """The frames of these rows (positions or a mask), all columns of them."""
+    def at(self, rows: np.ndarray | slice) -> Drive:
+        """The frames of these rows (positions, a mask or a slice), all columns of them."""
         return Drive(*(column[rows] for column in self))
 
 
@@ -84,7 +84,7 @@ def exam(seed: int, each: int = 200) -> Drive:
 
 
 def one_a_scene(day: Drive) -> np.ndarray:
-    """The row of the first frame of each scene, in the order of time."""
+    """The row of the first frame of each scene, in the order of the scenes' numbers."""
     return np.unique(day.scene, return_index=True)[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,12 +34,14 @@ class Watched(NamedTuple):
 
 
 def watch(seed: int) -> Watched:
-    """A fleet of fifty vehicles over five days of twenty scenes each."""
+    """A fleet of fifty vehicles over five days of twenty scenes each; day by day, and in a day vehicle by vehicle."""
     week = fleet.drive(seed)
-    features = shadow.embed(week.frames)
-    day, first = week.scene % 100 * DAYS // 100, fleet.one_a_scene(week)
-    days = [(week.at(day == d), features[day == d]) for d in range(DAYS)]
-    return Watched(week, features, days, week.at(first), features[first])
+    day = week.scene % 100 * DAYS // 100
+    week = week.at(np.argsort(day, kind="stable"))
+    features, first = shadow.embed(week.frames), fleet.one_a_scene(week)
+    ends = np.append(0, np.cumsum(np.bincount(day)))
+    days = [slice(*bounds) for bounds in pairwise(ends)]
+    return Watched(week, features, [(week.at(d), features[d]) for d in days], week.at(first), features[first])
 
 
 def stock(seed: int) -> tuple[np.ndarray, np.ndarray]:
