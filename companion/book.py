@@ -246,6 +246,15 @@ BOOK = (
         prerequisites=("tflite_smart_home",),
     ),
     Chapter(
+        "06-edge-computing",
+        "case_tesla",
+        "Tesla: which frames should a car send home?",
+        "Let triggers choose a fleet's uploads, weigh out what they hide, and roll a new network out behind a gate and a brake.",
+        "TensorFlow Lite",
+        prerequisites=("tflite_images",),
+        engines=("litert",),
+    ),
+    Chapter(
         "07-federated-learning",
         "pysyft_healthcare",
         "A hospital answers without showing its data",
