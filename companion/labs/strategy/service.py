@@ -55,6 +55,9 @@ def context(folder: Path, functions: Path, job: Path) -> Path:
         (ours / "job").mkdir()
         for name in ("tastes.npy", "affinity.npy"):
             shutil.copy(job / name, ours / "job")
+        # the user in the container is nobody on this machine
+        for path in ours.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
     return folder
 
 
