@@ -376,8 +376,8 @@ BOOK = (
         "scaling_strategy",
         "Scaling strategy: what pays, and from which size",
         "Run one job on five engines with the same answer, find the size from which each pays, and turn measurements into advice.",
-        "Dask, Apache Spark, Flask",
-        prerequisites=("multiprocessing_images", "dask_audio", "spark_recommendations"),
+        "Dask, Apache Spark, Docker",
+        prerequisites=("multiprocessing_images", "dask_audio", "spark_recommendations", "docker_model"),
         engines=("dask", "spark"),
     ),
 )

@@ -16,7 +16,11 @@ build() { # TAG OPTION...; the classic builder where there is no other; its log 
     ${INDEX:+--build-arg "PIP_INDEX_URL=$INDEX"} docker/ 2>&1) || { printf '\n%s\n' "$log" >&2; exit 1; }
 }
 for name; do
-  case $name in dask | recommender) model=no ;; *) model=yes ;; esac
+  case $name in
+    dask | recommender) model=no ;;
+    ranking) echo "docker/ranking has no program of its own: the notebook scaling_strategy writes and builds it" >&2; exit 1 ;;
+    *) model=yes ;;
+  esac
   [ $model = no ] || [ -f "docker/$name/model/manifest.json" ] || { echo "docker/$name has no model: make models" >&2; exit 1; }
   printf 'building companion/%s ... ' "$name"
   # a name for the packages' stage keeps it in the cache when a notebook removes what it has built on top

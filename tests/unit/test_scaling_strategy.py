@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion import SettingError, book, measure
+from companion import EngineUnavailable, SettingError, book, checkout, measure
 from companion.labs.strategy import customers, pictures, service, tables
 
 CHAPTER = book.chapter("scaling_strategy")
@@ -124,6 +125,125 @@ def test_the_service_gives_the_rows_in_order(notebook, tmp_path):
         assert np.array_equal(ask(0, 50), notebook["rank_range"](str(tmp_path), 0, 50))
         assert np.array_equal(ask(12, 13), notebook["rank_range"](str(tmp_path), 12, 13))
         assert ask(5, 5).shape == (0, 10)
+
+
+# its container
+
+
+@pytest.fixture
+def program(tmp_path):
+    """The functions in a file, and the job's files beside it, as the notebook writes them."""
+    customers.write(tmp_path, 50, seed=1)
+    (tmp_path / "tastes.npy").chmod(0o600)
+    path = tmp_path / "ranker.py"
+    path.write_text(
+        "import numpy as np\n\n" + "\n\n".join(chapters.defined(CHAPTER)[name] for name in ("rank", "rank_range"))
+    )
+    return path
+
+
+def test_the_context_has_all_that_the_recipe_copies_and_nothing_of_the_book(program, tmp_path):
+    context = service.context(tmp_path / "box", program, tmp_path)
+    recipe = (context / "ranking" / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", recipe, re.MULTILINE)
+    assert len(copied) == 3 and all((context / path).exists() for path in copied)
+    for name in ("tastes.npy", "affinity.npy"):
+        assert (context / "ranking" / "job" / name).read_bytes() == (tmp_path / name).read_bytes()
+    modes = {oct(path.stat().st_mode & 0o777) for path in (context / "ranking").rglob("*") if path.is_file()}
+    assert modes == {"0o644"}, "whoever runs in the container can read them, whatever the umask here"
+    inside = (context / "ranking" / "app.py").read_text()
+    assert set(re.findall(r"^(?:import|from) (\w+)", inside, re.MULTILINE)) == {"numpy", "flask"}
+    assert f"COPY ranking/job/ {service.IN_THE_BOX}/" in recipe and repr(str(service.IN_THE_BOX)) in inside
+
+
+def test_the_lower_layers_are_those_of_the_other_services():
+    """Word for word: only so does the engine take them from its cache."""
+    ours, theirs = (
+        (checkout.folder("docker") / name / "Dockerfile").read_text().split("\n\n")
+        for name in ("ranking", "model_server")
+    )
+    assert ours[1:3] == theirs[1:3]
+    # the last stage up to where the packages are in
+    ours, theirs = (re.sub(r"^#.*\n", "", stages[-1], flags=re.MULTILINE) for stages in (ours, theirs))
+    assert ours.partition("COPY ranking")[0].startswith(theirs.partition("COPY --from=application")[0])
+
+
+class Container:
+    """A container that the engine has started, with the port that it has got."""
+
+    def __init__(self, status: str = "running", port: str | None = None):
+        self.status, self.asked = status, 0
+        self.ports = {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}] if port else None}
+
+    def reload(self):
+        self.asked += 1
+
+    def logs(self):
+        return b"starting\nImportError: no flask\nbye"
+
+
+def test_a_container_is_waited_for_until_it_answers(program, tmp_path):
+    from companion.processes import web
+
+    module: dict = {"__name__": "app"}
+    exec(service.source(program, tmp_path), module)  # noqa: S102
+    with web.threaded(module["application"]) as url:
+        assert service.published(Container(port=url.rpartition(":")[2])) == url
+
+
+def test_a_container_that_does_not_serve_says_why():
+    ended = Container("exited")
+    with pytest.raises(EngineUnavailable, match="does not serve: ImportError: no flask"):
+        service.published(ended)
+    assert ended.asked == 1, "there is nothing to wait for"
+    with pytest.raises(EngineUnavailable, match=r"at http://127\.0\.0\.1:9: .*DOCKER_HOST may name another"):
+        service.published(Container(port="9"), patience=0.1)
+    with pytest.raises(EngineUnavailable, match="nothing answers here at its port"):
+        service.published(Container(), patience=0.1)
+
+
+class Offline:
+    """An engine that answers, and whose builds reach no package index."""
+
+    api = property(lambda self: self)
+
+    def build(self, **_):
+        yield {"stream": "Step 1/9 : RUN python -m pip download -r requirements.txt"}
+        yield {"error": "exit code 1"}
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("engine", [None, Offline()], ids=["no engine", "an engine without a network"])
+def test_without_a_box_the_service_is_the_processes(engine, program, tmp_path, monkeypatch, capsys):
+    from companion.engines import docker as docker_engine
+
+    def connect():
+        if engine is None:
+            raise EngineUnavailable("no Docker engine answers on this machine. Get one")
+        return engine
+
+    swept = []
+    monkeypatch.setattr(docker_engine, "connect", connect)
+    monkeypatch.setattr(docker_engine, "labels", lambda: {"companion.session": "of a test"})
+    monkeypatch.setattr(docker_engine, "build_arguments", lambda client: {})
+    monkeypatch.setattr(docker_engine, "sweep", swept.append)
+    (cell,) = [source for source in chapters.taught(CHAPTER) if "containers.run" in source]
+    bare, place = object(), iter([tmp_path / "box"])
+    with ExitStack() as serving:
+        known = {"service": service, "serving": serving, "functions": program, "job": tmp_path, "WORKERS": 2}
+        known |= {
+            "ways": {"service": bare},
+            "started": {"service": 1.0},
+            "url": "here",
+            "workspace": lambda _: next(place),
+        }
+        exec(cell, known)  # noqa: S102
+    assert known["boxed"] is None and known["ways"] == {"service": bare} and known["url"] == "here"
+    assert known["started"] == {"service": 1.0}
+    assert "2 processes of this machine: " in capsys.readouterr().out
+    assert len(swept) == (engine is not None), "what was begun goes with the service"
 
 
 # COST

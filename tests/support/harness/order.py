@@ -26,6 +26,7 @@ _DOCKER = (
     "test_deploy_containers.py",
     "test_pods.py",
     "test_recommender_shops.py",
+    "test_ranking_container.py",
 )
 #: of a notebook's exercises: a whole round sees the set-up as a student's kernel does, before any wrong answer has been at it
 _FIRST = "test_the_source_earns_every_automatic_point_and_a_blank_copy_none"
@@ -42,6 +43,7 @@ _SECONDS: dict[str, float] = {
     "test_compose.py": 30,
     "test_docker_services.py": 25,
     "test_deploy_containers.py": 25,
+    "test_ranking_container.py": 15,
     "test_engines.py": 60,
     "test_prometheus.py": 60,
     "test_interface.py": 60,
