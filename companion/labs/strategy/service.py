@@ -18,7 +18,7 @@ from companion.workspace import disk_errors
 IN_THE_BOX = Path("/app/job")
 #: of the workers, in a container or not: the processes are the parallelism
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-_PATIENCE = 60.0
+_PATIENCE = 30.0
 
 #: behind the source of ``rank`` and ``rank_range``: an application for gunicorn, in the notebook's own words
 APPLICATION = """
