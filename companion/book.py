@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from companion import checkout
+from companion.chapter import Chapter as Chapter
 
 UNITS = {
     "00-start-here": "Start here",
@@ -23,34 +23,6 @@ UNITS = {
     "11-devops": "DevOps",
     "12-privacy-and-strategy": "Privacy and strategy",
 }
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One notebook of the book.
-
-    Attributes:
-        unit: its folder under ``notebooks/``, which is also its nbgrader assignment.
-        name: its file name without the ending.
-        title: as in the contents.
-        summary: one sentence on what the reader does there.
-        engine_label: what does the work.
-        prerequisites: notebooks worth reading first, by name.
-        engines: engine modules without which it can't run (see ``companion.engines``).
-    """
-
-    unit: str
-    name: str
-    title: str
-    summary: str
-    engine_label: str
-    prerequisites: tuple[str, ...] = ()
-    engines: tuple[str, ...] = ()
-
-    @property
-    def file(self) -> str:
-        """Path of the notebook below ``notebooks/``, with forward slashes."""
-        return f"{self.unit}/{self.name}.ipynb"
 
 
 BOOK = (

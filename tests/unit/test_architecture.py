@@ -22,7 +22,7 @@ REASON = "Long because "
 
 #: floors of the library, from the ground up: arrows go down. Rooms of one floor know nothing of each other
 FLOORS = (
-    ("errors", "this_run", "tree", "workspace", "checkout", "book", "quiet", "interrupts", ""),
+    ("errors", "this_run", "tree", "workspace", "checkout", "book", "chapter", "quiet", "interrupts", ""),
     ("processes", "draw"),
     ("measure",),  # a load waits as a process does
     ("engines", "datasets", "simulate", "configs"),
