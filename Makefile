@@ -26,9 +26,9 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
-# three more than the two cores that the book is made for: whoever waits for an engine leaves a core to the others.
+# two more than the two cores that the book is made for: whoever waits for an engine leaves a core to the others.
 # A notebook runs in one test, under nbval in a process of its own (tests/notebooks/test_runs.py)
-WORKERS ?= 5
+WORKERS ?= 4
 START := /lab/tree/notebooks/00-start-here/start_here.ipynb
 ROOT_OK := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
