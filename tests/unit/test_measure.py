@@ -191,8 +191,8 @@ def test_a_process_that_is_not_yet_its_own_program_is_not_counted_as_its_parent_
 def test_pages_that_become_a_childs_own_are_seen():
     """As many pages as before are there, and twice as many are needed."""
     code = (
-        "import os; block = bytearray(b'x') * 100_000_000; child = os.fork(); print('shared', flush=True)\n"
-        "if not child: input(); block[::4096] = b'y' * len(block[::4096]); print('its own', flush=True); input(); os._exit(0)\n"
+        "import os; block = bytearray(b'x') * 100_000_000; child = os.fork(); os.write(1, b'shared\\n')\n"
+        "if not child: input(); block[::4096] = b'y' * len(block[::4096]); os.write(1, b'its own\\n'); input(); os._exit(0)\n"
         "os.wait()"
     )
     tree = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
