@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from companion import checkout
 from companion.chapter import Chapter as Chapter
@@ -371,9 +372,15 @@ def folder() -> Path | None:
 
 def run_time(entry: Chapter) -> str:
     """How long the notebook took when its outputs were made (``make notebooks`` notes it), or ``-``."""
+    seconds = noted(entry).get("seconds")
+    return f"{seconds} s" if seconds else "-"
+
+
+def noted(entry: Chapter) -> dict[str, Any]:
+    """What ``make notebooks`` has noted of the run that the notebook's outputs are of; nothing where there is no notebook."""
     notebooks = folder()
     path = notebooks / entry.file if notebooks else None
     if path is None or not path.is_file():
-        return "-"
-    seconds = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("companion", {}).get("seconds")
-    return f"{seconds} s" if seconds else "-"
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("companion", {})
+    return found

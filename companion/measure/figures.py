@@ -7,7 +7,6 @@ They change only when a notebook is executed again.
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +51,11 @@ def runs_of(name: str) -> Timing:
 
 
 def _of(chapter: book.Chapter) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    notebooks = book.folder()
-    if notebooks is None:
+    if book.folder() is None:
         raise DatasetError(
             "the recorded figures stand in the book's notebooks, and they are not here: work in a checkout of the book"
         )
-    path = notebooks / chapter.file
-    if not path.is_file():
-        return
-    kept = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("companion", {})
+    kept = book.noted(chapter)
     for figure in kept.get("recorded", ()):
         runs = tuple(figure.get("runs", (figure["value"],)))
         yield figure["name"], (chapter.name, figure["value"], figure["unit"], kept.get("machine", "unknown"), runs)

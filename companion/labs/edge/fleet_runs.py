@@ -10,6 +10,7 @@ import numpy as np
 
 from companion.errors import SettingError
 from companion.labs.edge import fleet, shadow
+from companion.measure.timing import repeat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,16 +113,9 @@ def milliseconds(work: Callable[[], object], calls: int = 2000) -> float:
     Raises:
         SettingError: no call.
     """
-    from time import perf_counter
-
     if calls < 1:
         raise SettingError(f"a median needs at least one call, got {calls}")
-    times = []
-    for _ in range(calls):
-        begin = perf_counter()
-        work()
-        times.append(1000 * (perf_counter() - begin))
-    return float(np.median(times))
+    return 1000 * repeat(work, calls, warm_up=0).median
 
 
 def pooled(parts: Sequence[Watched]) -> Day:

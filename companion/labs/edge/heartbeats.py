@@ -8,6 +8,7 @@ import numpy as np
 
 from companion.datasets.ecg import RAIL, RATE, Trace, trace
 from companion.errors import SettingError
+from companion.measure.timing import student
 
 TOLERANCE = 0.15  # seconds: this book's own choice
 SILENCE = 4.0  # seconds without a beat that are called asystole
@@ -200,13 +201,11 @@ def table(ratios: Sequence[float], scores: Mapping[str, np.ndarray]) -> str:
     Args:
         scores: for each detector shape (ratios, seeds, 2).
     """
-    from scipy.stats import t
-
     lines = [f"{'':15}" + "".join(f"{f'{ratio} dB':>14}" for ratio in ratios) + "   mean over seeds +- 95 %, in %"]
     for name, values in scores.items():
         for which, label in enumerate(("sensitivity", "PPV")):
             some = 100 * values[:, :, which]
-            half = t.ppf(0.975, some.shape[1] - 1) * some.std(axis=1, ddof=1) / np.sqrt(some.shape[1])
-            cells = (f"{f'{mean:.0f} +- {reach:.0f}':>14}" for mean, reach in zip(some.mean(axis=1), half, strict=True))
+            means = zip(some.mean(axis=1), map(student, some), strict=True)
+            cells = (f"{f'{mean:.0f} +- {(high - low) / 2:.0f}':>14}" for mean, (low, high) in means)
             lines.append(f"{name if which == 0 else '':14} " + "".join(cells) + f"   {label}")
     return "\n".join(lines)

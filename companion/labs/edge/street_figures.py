@@ -72,7 +72,7 @@ def space_time(
         marks: vertical lines with their words, at clock hours.
     """
     fig, ax = draw.figure(9.5, 4)
-    first, last = (round((hour - night.start) * street.STEPS_AN_HOUR) for hour in (begin, end))
+    first, last = night.at(begin), night.at(end)
     minutes = (last - first) * street.STEP / 60
     image = ax.imshow(
         street.lux(levels[first:last]).T,

@@ -8,6 +8,7 @@ import numpy as np
 
 from companion.datasets.ward import DAY, ROUND, SENSORS, Vitals, Ward
 from companion.errors import SettingError
+from companion.measure.timing import student
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,11 +125,9 @@ def interval(verdict: Verdict, rounds: Verdict, draws: int = 500, seed: int = 0)
 
 def fewer(one: Verdict, other: Verdict) -> tuple[float, float]:
     """By how many alarms a patient-day ``one`` rings less than ``other``, ward by ward: mean, and half its 95 % interval."""
-    from scipy.stats import t
-
     difference = other.alarms / other.patient_days - one.alarms / one.patient_days
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    return float(difference.mean()), float(t.ppf(0.975, len(difference) - 1) * error)
+    low, high = student(difference)
+    return float(difference.mean()), float(high - low) / 2
 
 
 def table(verdicts: Mapping[str, Verdict], rounds: Verdict) -> str:

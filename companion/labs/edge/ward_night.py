@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import requests
 
 from companion.datasets.ward import Vitals
 from companion.labs.edge import cloud as cloud_service
+from companion.labs.edge import ward_store
 
 
 class Edge(Protocol):
@@ -99,15 +99,15 @@ def beginnings(where: np.ndarray, minutes: range) -> set[tuple[int, int]]:
 
 def events(cloud: cloud_service.Cloud) -> list[dict]:
     """All events that a cloud has stored, in the order of their coming."""
-    reply = requests.get(f"{cloud.url}/events", headers={"Authorization": f"Bearer {cloud.token}"}, timeout=10)
+    with ward_store.line(cloud.token) as line:
+        reply = line.get(f"{cloud.url}/events", timeout=10)
     reply.raise_for_status()
     return list(reply.json())
 
 
 def _again(cloud: cloud_service.Cloud, stored: list[dict]) -> list[dict]:
     """Send every event once more, as an edge does that lost all acknowledgements; what the cloud has then."""
-    with requests.Session() as line:
-        line.trust_env, line.headers["Authorization"] = False, f"Bearer {cloud.token}"
+    with ward_store.line(cloud.token) as line:
         for event in stored:
             key = {"Idempotency-Key": f"ward-7/{event['seq']}"}
             line.post(f"{cloud.url}/events", json=event, headers=key, timeout=10).raise_for_status()

@@ -50,10 +50,13 @@ class Runs(NamedTuple):
 
 def book_runs() -> dict[str, Runs]:
     """The runs behind ``JOBS``, by job; a SettingError where a notebook has not recorded them."""
-    found = {}
-    for job, (plain, one, two) in JOBS.items():
-        found[job] = Runs(measure.runs_of(plain), measure.runs_of(one) if one else None, measure.runs_of(two))
-    return found
+    rounds = {name: measure.Timing(runs) for name, runs in _cited()["runs"].items()}
+    return {job: Runs(rounds[plain], rounds.get(one), rounds[two]) for job, (plain, one, two) in JOBS.items()}
+
+
+def _cited() -> pd.DataFrame:
+    """The recorded figures that ``JOBS`` names."""
+    return measure.recorded(*(name for names in JOBS.values() for name in names if name))
 
 
 def book(runs: Mapping[str, Runs]) -> str:
@@ -63,8 +66,7 @@ def book(runs: Mapping[str, Runs]) -> str:
         both = measure.faster(plain, two)
         alone = f"{measure.faster(plain, one).estimate:.2f}" if one else "-"
         lines.append(f"{job:34}{alone:>10}{both.estimate:>13.2f}   {both.low:.2f} to {both.high:.2f}")
-    cited = measure.recorded(*(name for names in JOBS.values() for name in names if name))
-    for machine, names in cited.groupby("machine", sort=False)["notebook"].unique().items():
+    for machine, names in _cited().groupby("machine", sort=False)["notebook"].unique().items():
         lines.append(f"\nrecorded on {machine}: {', '.join(names)}")
     return "\n".join(lines)
 
