@@ -285,14 +285,14 @@ def test_the_picture_of_the_speed_says_what_its_numbers_say(counts):
     assert right == f"{most} workers: +10% computing, 8% waiting"
 
 
-#: a worker's, for the notebook's data that are larger than memory
-LESS_THAN_ITS_DATA = "440MiB"
-
-
 @pytest.fixture
-def cluster(tmp_path):
-    """A `dask scheduler` and two `dask worker`s as separate processes on loopback; yields the scheduler's address."""
-    with by_hand(tmp_path, memory=LESS_THAN_ITS_DATA) as address:
+def cluster(tmp_path, request):
+    """A `dask scheduler` and two `dask worker`s as separate processes on loopback; yields the scheduler's address.
+
+    An indirect parameter says what of it is otherwise (:func:`by_hand`).
+    """
+    options = {"memory": "440MiB"}  # for the notebook: less than its data larger than memory
+    with by_hand(tmp_path, **options | getattr(request, "param", {})) as address:
         yield address
 
 
@@ -372,21 +372,19 @@ def test_a_readers_own_worker_is_restarted_and_not_killed(live, cluster, tmp_pat
         assert not (tmp_path / "killed").exists()
 
 
-#: with Dask's own default a third of the pulsar search is page faults: its workers keep what they free, as the embedded ones do
-ROOMY = {"memory": "1GiB", **dask_engine._MALLOC}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "workers"),
+    ("name", "cluster"),
     [
-        pytest.param("dask_audio", {"memory": LESS_THAN_ITS_DATA}, marks=pytest.mark.drill),
-        ("case_ska_telescope", ROOMY),
+        pytest.param("dask_audio", {}, marks=pytest.mark.drill),
+        # with Dask's own default a third of the pulsar search is page faults. These workers keep what they free, and have room for
+        # it, as the embedded ones: they take 404 MiB, at which a smaller limit would pause them
+        ("case_ska_telescope", {"memory": "1GiB", **dask_engine._MALLOC}),
     ],
+    indirect=["cluster"],
 )
-def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(name, workers, scratch, tmp_path):
+def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(name, cluster, scratch):
     """nbval, strictly, with nothing changed but the address. Of the two the shorter one in each run, both in the drills."""
-    with by_hand(tmp_path, **workers) as address:
-        done = runs.nbval(NOTEBOOKS / chapter(name).file, {"DASK_SCHEDULER_ADDRESS": address})
+    done = runs.nbval(NOTEBOOKS / chapter(name).file, {"DASK_SCHEDULER_ADDRESS": cluster})
     assert done.returncode == 0, done.said
     assert " passed" in done.said
