@@ -18,7 +18,7 @@ VERSION=$($PYTHON -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 FULL=$($PYTHON -c 'import platform; print(platform.python_version())')
 SUITE=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 # made before, of the same: kept, and with it every layer that was built on it. For a new one: docker rmi TAG
-if [ "$(docker image inspect --format '{{index .Config.Labels "companion.base"}}' "$TAG" 2>/dev/null)" = "$SUITE $FULL" ]; then
+if [ "$(docker image inspect --format '{{index .Config.Labels "companion.base"}}' "$TAG" 2>/dev/null)" = "$SUITE $FULL apt" ]; then
   echo "$TAG"
   exit
 fi
@@ -56,8 +56,8 @@ chroot "$ROOT" python3 -m ensurepip --upgrade >/dev/null 2>&1 || fail "the copie
 cp /etc/ssl/certs/ca-certificates.crt "$ROOT/etc/ssl/certs/ca-certificates.crt"
 printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' > "$ROOT/etc/pip.conf"
 find "$ROOT/usr/local/lib" -name '__pycache__' -type d -prune -exec rm -rf {} +
-rm -rf "$ROOT"/var/lib/apt/lists/* "$ROOT"/var/cache/apt/* "$ROOT"/var/log/* "$ROOT"/etc/apt/sources.list* \
+rm -rf "$ROOT"/var/lib/apt/lists/* "$ROOT"/var/cache/apt/* "$ROOT"/var/log/* \
   "$ROOT"/etc/apt/apt.conf.d/99mmdebstrap "$ROOT"/etc/resolv.conf "$ROOT"/etc/hostname
-tar -C "$ROOT" --numeric-owner -cf - . | docker import --change "LABEL companion.base=\"$SUITE $FULL\"" --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' \
+tar -C "$ROOT" --numeric-owner -cf - . | docker import --change "LABEL companion.base=\"$SUITE $FULL apt\"" --change 'CMD ["python3"]' --change 'ENV LANG=C.UTF-8' \
   --change 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' - "$TAG" >/dev/null
 echo "$TAG"
