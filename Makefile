@@ -153,8 +153,8 @@ lock: env  ## resolve pyproject.toml again into requirements.lock, with hashes a
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/serving/requirements.txt
 	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/recommender/requirements.in -c requirements.lock \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/recommender/requirements.txt
-	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/dask/requirements.in -c requirements.lock \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/dask/requirements.txt
+	@.venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.12 docker/book/tasks.in -c requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o docker/book/tasks.txt
 
 clean:  ## remove all that was made here: environment, caches, scratch folder, released and graded copies
 	@rm -rf .venv .cache .workspace docker/*/model release submitted autograded feedback downloaded gradebook.db* grades.csv

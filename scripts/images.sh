@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds images of docker/: companion/NAME:latest, also tagged with the book's version, as k8s/ names it. A service with a model needs it trained; recommender has none, dask is the cluster's.
+# Builds images of docker/: companion/NAME:latest, also tagged with the book's version, as k8s/ names it. A service with a model needs
+# it trained; recommender has none; worker (Dask's and Spark's machines) and book (JupyterLab) are the two targets of docker/book.
 #
 # usage: scripts/images.sh [NAME ...]      default: both services. COMPANION_BASE_IMAGE: what to build on, default python:3.12-slim
 set -eu
@@ -9,23 +10,26 @@ docker version >/dev/null 2>&1 || { echo "no Docker engine answers: install one,
 # a package index that pip is told to use here is used in the build too; it is no part of the image
 INDEX=$(.venv/bin/python -c 'from companion.engines import docker; print(docker.package_index() or "")')
 VERSION=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("scalable-ai-companion"))')
-build() { # TAG OPTION...; the classic builder where there is no other; its log only when it fails
-  tag=$1
-  shift
+build() { # TAG FOLDER OPTION...; the classic builder where there is no other; its log only when it fails
+  tag=$1 context=$2
+  shift 2
   log=$(docker build --tag "$tag" "$@" --build-arg "BASE_IMAGE=${COMPANION_BASE_IMAGE:-python:3.12-slim}" \
-    ${INDEX:+--build-arg "PIP_INDEX_URL=$INDEX"} docker/ 2>&1) || { printf '\n%s\n' "$log" >&2; exit 1; }
+    ${INDEX:+--build-arg "PIP_INDEX_URL=$INDEX"} "$context" 2>&1) || { printf '\n%s\n' "$log" >&2; exit 1; }
 }
 for name; do
   case $name in
-    dask | recommender) model=no ;;
+    recommender | worker | book) model=no ;;
     ranking) echo "docker/ranking has no program of its own: the notebook scaling_strategy writes and builds it" >&2; exit 1 ;;
     *) model=yes ;;
   esac
-  [ $model = no ] || [ -f "docker/$name/model/manifest.json" ] || { echo "docker/$name has no model: make models" >&2; exit 1; }
+  [ $model != yes ] || [ -f "docker/$name/model/manifest.json" ] || { echo "docker/$name has no model: make models" >&2; exit 1; }
   printf 'building companion/%s ... ' "$name"
   # a name for the packages' stage keeps it in the cache when a notebook removes what it has built on top
-  [ $model = no ] || build companion/packages:latest --file "docker/$name/Dockerfile" --target packages
-  build "companion/$name:latest" --file "docker/$name/Dockerfile"
+  [ $model != yes ] || build companion/packages:latest docker/ --file "docker/$name/Dockerfile" --target packages
+  case $name in
+    worker | book) build "companion/$name:latest" . --file docker/book/Dockerfile --target "$name" ;;
+    *) build "companion/$name:latest" docker/ --file "docker/$name/Dockerfile" ;;
+  esac
   # a version's name that moves is said, not hidden: who has to be sure names an image by its digest
   was=$(docker image inspect --format '{{.Id}}' "companion/$name:$VERSION" 2>/dev/null) || was=
   now=$(docker image inspect --format '{{.Id}}' "companion/$name:latest")

@@ -62,8 +62,11 @@ say "installing the locked packages (the first time takes a few minutes)"
 mkdir -p .cache
 awk '/^[a-z]/{on=!/^riptide-ffa==/} on' requirements.lock > .cache/without-reference.lock
 sync() { .venv/bin/uv pip sync --quiet --require-hashes --python .venv/bin/python "$@"; }
+locked() { # all of the lock; without what has to be compiled where that is said, as in the book's image
+  if [ -n "${COMPANION_WITHOUT_REFERENCE:-}" ]; then sync .cache/without-reference.lock "$@"; else sync requirements.lock "$@"; fi
+}
 # out of .cache alone where it has them all: uv would ask the registry about each package again
-sync requirements.lock --offline 2>/dev/null || sync requirements.lock 2>.cache/sync.log ||
+locked --offline 2>/dev/null || locked 2>.cache/sync.log ||
   { sync .cache/without-reference.lock 2>.cache/sync.log &&
     say "riptide-ffa, which one test compares with, is left out: it could not be compiled (Debian/Ubuntu, as root: apt-get install g++ python3-dev)"; } ||
   { cat .cache/sync.log >&2

@@ -31,7 +31,7 @@ EXERCISES, GRADING, RUNS = (f"tests/notebooks/test_{name}.py" for name in ("exer
         ("tests/notebooks/test_killed_kernel.py::test_x[dask_audio]", "dask_audio drill"),
         ("tests/notebooks/test_notebooks.py::test_x[dask_audio]", "tests/notebooks/test_notebooks.py"),
         ("tests/unit/test_draw.py::test_x[1-2]", "tests/unit/test_draw.py"),
-        ("tests/engines/test_compose.py::test_x", "docker"),
+        ("tests/engines/test_cluster.py::test_x", "docker"),
         ("tests/engines/test_docker_engine.py::test_x", "docker"),
     ],
 )

@@ -42,11 +42,11 @@ __all__ = [
 VARIABLES = ("SPARK_REMOTE", "SPARK_MASTER")
 _TASK_ATTEMPTS = 4  # Spark's default on a cluster; alone in one process it would be one
 _EXECUTOR_MIB = 512  # Spark's own minimum is 450
-# a session of minutes: Java's optimising compiler and its parallel collector would take more of two cores than they give.
-# With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more.
-# And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything.
-# The classes are those of the installed package: to prove each of them well-formed is a sixth of the start
-_SHORT_RUN = (
+#: a session of minutes: Java's optimising compiler and its parallel collector would take more of two cores than they give.
+#: With one compiler Java keeps 48 MB for compiled code, which a notebook fills; then it says so, and compiles no more.
+#: And it collects the whole heap whenever its classes outgrow a first 21 MB: four times before a session has counted anything.
+#: The classes are those of the installed package: to prove each of them well-formed is a sixth of the start
+SHORT_RUN = (
     "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:MetaspaceSize=256m -XX:+UseSerialGC "
     "-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 )
@@ -114,7 +114,7 @@ def connect(
         every |= {"spark.locality.wait": "0s", "spark.shuffle.io.retryWait": "100ms"}
         wanted = every | wanted
     common, jars = _common_settings(memory) | _SMALL_BLOCKS, java.busiest_jars()
-    options = f"{common['spark.driver.defaultJavaOptions']} {_SHORT_RUN}"
+    options = f"{common['spark.driver.defaultJavaOptions']} {SHORT_RUN}"
     for process in ("driver", "executor"):
         common |= {f"spark.{process}.defaultJavaOptions": options, f"spark.{process}.extraClassPath": jars}
     # nobody else on this machine may send work to it
@@ -201,7 +201,11 @@ def _common_settings(memory: str) -> dict[str, str]:
 
 
 def _driver_address(master: str) -> dict[str, str]:
-    """Loopback for a cluster on this machine; for any other Spark finds the address that its machines can reach."""
+    """Where the cluster's machines find the driver: at ``SPARK_LOCAL_IP``, Spark's own variable; where the master is on loopback they
+    are on this machine too; for any other Spark finds the address that they can reach.
+    """
+    if address := variable("SPARK_LOCAL_IP"):
+        return dict.fromkeys(_LOOPBACK, address)
     return _LOOPBACK if urlsplit(master).hostname in ("localhost", "127.0.0.1") else {}
 
 

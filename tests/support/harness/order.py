@@ -22,7 +22,7 @@ _PER_NOTEBOOK = {
 _DOCKER = (
     "test_docker_services.py",
     "test_docker_engine.py",
-    "test_compose.py",
+    "test_cluster.py",
     "test_deploy_containers.py",
     "test_pods.py",
     "test_recommender_shops.py",
@@ -40,7 +40,7 @@ _SECONDS: dict[str, float] = {
     "test_guest.py": 120,
     "test_docker_engine.py": 145,
     "test_pods.py": 90,
-    "test_compose.py": 115,
+    "test_cluster.py": 330,
     "test_docker_services.py": 35,
     "test_deploy_containers.py": 50,
     "test_ranking_container.py": 20,

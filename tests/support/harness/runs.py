@@ -38,6 +38,31 @@ class Run:
     recorded: tuple[dict, ...]
 
 
+#: a cell whose output is another one where the engine is a reader's own cluster; the cell, or the text beside it, says why
+DIFFERS = "differs-on-a-cluster"
+#: nbval's own words
+_IGNORED, _SKIPPED = "nbval-ignore-output", "nbval-skip"
+
+
+def for_a_cluster(path: Path, folder: Path, *, repeats: bool = True) -> Path:
+    """A copy of a notebook for a run on a cluster: what differs by nature is not compared.
+
+    Args:
+        folder: where the copy goes.
+        repeats: whether cells run that aren't compared anyway, since they repeat for the clock (no other cell may need them).
+    """
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        tags = cell["metadata"].setdefault("tags", [])
+        if _IGNORED in tags and not repeats:
+            tags.append(_SKIPPED)
+        elif DIFFERS in tags:
+            tags.append(_IGNORED)
+    copy = folder / path.name
+    copy.write_text(json.dumps(notebook), encoding="utf-8")
+    return copy
+
+
 def nbval(path: Path, environment: dict[str, str]) -> Run:
     """``pytest --nbval`` on one notebook, with the project's settings."""
     # parallel workers tell their children whom they report to; this run reports to nobody
