@@ -1,15 +1,13 @@
 """The small cluster of ``docker/compose.yaml``, started by ``scripts/cluster.sh`` as ``make cluster`` does, and notebooks on it.
 
 The notebooks run on this machine, with nothing set but what the script has printed, under strict nbval: what is stored is what a
-reader sees here too. Then its workers are killed, joined, cut off and filled up.
+reader sees here too.
 """
 
-import json
+import os
 import re
 import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import requests
@@ -17,7 +15,7 @@ from conftest import NOTEBOOKS
 from containers import DOCKER, client_of_a_module  # noqa: F401  (a fixture)
 from harness import runs
 from processes import until
-from small_cluster import PORTS, Cluster, compose, left, running, script, state
+from small_cluster import PORTS, Cluster, compose, left, running, state, what_it_told  # noqa: F401  (a fixture)
 
 from companion import EngineUnavailable
 from companion.book import chapter
@@ -41,15 +39,6 @@ def cluster(client, tmp_path_factory):
     folder = DOCKER.parent / ".cache"
     assert not (folder / f"{cluster.project}.env").exists() and not (folder / cluster.project).exists()
     assert list(shared.iterdir()) == [], "a notebook, or a worker, has left its files"
-
-
-@pytest.fixture
-def told(cluster, monkeypatch) -> dict[str, str]:
-    """What the script tells its reader to set, set in this process."""
-    found = cluster.variables()
-    for name, value in found.items():
-        monkeypatch.setenv(name, value)
-    return found
 
 
 def answers(url: str) -> bool:

@@ -32,6 +32,8 @@ ANSWERED = """() => {
     const answered = context.ready.then(() => context.session.kernel.requestExecute({code: ''}).done).then(() => true)
     return Promise.race([answered, new Promise(resolve => setTimeout(() => resolve(false), 5000))])
 }"""
+#: the source of each cell that is open
+START_TEXT = """() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.sharedModel.source)"""
 IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 pytestmark = pytest.mark.slow
@@ -129,6 +131,11 @@ def test_the_start_page_runs_in_a_browser(page):
 def drawn(page, selector: str, least: int) -> bool:
     """Whether so many of them come up: JupyterLab draws what is out of sight when it has the time."""
     return until(lambda: page.locator(selector).count() >= least, 30)
+
+
+def test_the_page_is_the_one_of_this_checkout(page):
+    notebook = json.loads((ROOT / "notebooks" / "00-start-here" / "start_here.ipynb").read_text(encoding="utf-8"))
+    assert page.evaluate(START_TEXT) == ["".join(cell["source"]) for cell in notebook["cells"]]
 
 
 def test_the_diagram_is_drawn(page):

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 from containers import DOCKER, ROOT, SERVICES, skip_or_fail
 
 from companion.engines import docker as engine
@@ -136,6 +137,7 @@ def stand_ins(client, context: Path) -> dict[str, str]:
         )  # fmt: skip
     return images
 
+
 def state(container) -> str:
     found = container.attrs["State"]
     return found.get("Health", found)["Status"]
@@ -187,16 +189,27 @@ class Cluster:
         """What the script tells its reader to set, as the reader's shell understands it."""
         lines = [line.strip() for line in self.said.splitlines() if line.strip().startswith(("export ", ". ./"))]
         shown = subprocess.run(
-            ["sh", "-ec", "\n".join([*lines, "exec env -0"])], cwd=ROOT, env={}, capture_output=True, text=True, check=True
+            ["sh", "-ec", "\n".join([*lines, "exec env -0"])],
+            cwd=ROOT,
+            env={},
+            capture_output=True,
+            text=True,
+            check=True,
         )
         found = dict(entry.split("=", 1) for entry in shown.stdout.split("\0") if entry)
         told = [line.split()[1].split("=", 1)[0] for line in lines if line.startswith("export ")]
         return {name: found[name] for name in told}
 
+    def labels(self) -> dict[str, str]:
+        """What makes a container one of this project's, which go with it."""
+        return {"com.docker.compose.project": self.project}
+
     def up(self, **more: str) -> None:
-        """The same command again, with other variables: as many workers, other services."""
-        self.env |= more
-        done = script("up", self.env)
+        """The same command again, with other variables: as many workers, other services. No image is looked at again."""
+        built = {
+            f"{name}_IMAGE": f"companion/{name.lower()}:latest" for name in ("MODEL_SERVER", "NLP_SERVICE", "WORKER")
+        }
+        done = script("up", self.env | built | {"RECOMMENDER_IMAGE": "companion/recommender:latest"} | more)
         assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
 
 
@@ -230,3 +243,12 @@ def running(client, folder: Path, **more: str) -> Iterator[Cluster]:
         yield Cluster(client, project, env, said.stdout)
     finally:
         script("down", env)
+
+
+@pytest.fixture(name="told")
+def what_it_told(cluster, monkeypatch) -> dict[str, str]:
+    """What the script tells its reader to set, set in this process; a module that imports it has a fixture ``cluster``."""
+    found = cluster.variables()
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    return found

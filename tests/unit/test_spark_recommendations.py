@@ -377,7 +377,7 @@ def cluster(tmp_path):
         "SPARK_LOCAL_DIRS": str(tmp_path / "local"),
         "SPARK_DAEMON_MEMORY": "256m",
         "SPARK_DAEMON_JAVA_OPTS": f"-XX:-UsePerfData -Djava.io.tmpdir={tmp_path}",
-        "JAVA_TOOL_OPTIONS": spark._SHORT_RUN,
+        "JAVA_TOOL_OPTIONS": spark.SHORT_RUN,
     }
     address, running = f"spark://127.0.0.1:{free_port()}", []
 
@@ -418,7 +418,7 @@ def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(clust
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options.split(), str(path)],
         cwd=NOTEBOOKS.parent,
-        env={**own, "SPARK_MASTER": cluster, "JAVA_TOOL_OPTIONS": spark._SHORT_RUN},
+        env={**own, "SPARK_MASTER": cluster, "JAVA_TOOL_OPTIONS": spark.SHORT_RUN},
         capture_output=True,
         text=True,
     )

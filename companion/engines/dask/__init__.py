@@ -29,6 +29,7 @@ VARIABLES = (VARIABLE, *_TLS)
 #: what an address may begin with, and whether it is encrypted
 _SCHEMES = {"tcp": False, "tls": True, "ws": False, "wss": True}
 _FEWEST_LIVE = 2
+_LEAST_FREE = 64 * 2**20
 
 #: one BLAS/OpenMP thread a worker: two workers with two threads each would fight over two cores
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -154,27 +155,32 @@ def _security(address: str) -> Security | None:
     return security
 
 
-def require(client: Client, folder: Path | None = None) -> None:
+def require(client: Client, folder: Path | None = None, *, needs: int = _LEAST_FREE) -> None:
     """See to it before the first task that each worker can run the notebooks' functions, and reads the same files.
 
     Args:
         folder: which this process writes to and the workers read; None where they read none.
+        needs: bytes that have to be free where a worker spills: one that can't is paused for good when its memory is full.
 
     Raises:
-        EngineUnavailable: a worker has another Python, no package ``companion``, or does not see what stands in the folder.
+        EngineUnavailable: a worker has another Python, no package ``companion``, a full disk, or does not see what stands in
+            the folder.
     """
     _require_python(client)
 
     # a nested function travels by value: it can say that there is no companion where there is none
-    def find(path: str) -> list[str]:
+    def find(path: str, dask_worker: Any = None) -> list[str]:
         import importlib.util
         import os
+        import shutil
 
         try:
             there = importlib.util.find_spec("companion") is not None
         except ValueError:
             there = False
-        return [*([] if there else ["package"]), *([] if not path or os.path.exists(path) else ["file"])]
+        missing = [] if there else ["package"]
+        missing += [] if not path or os.path.exists(path) else ["file"]
+        return missing + ([] if shutil.disk_usage(dask_worker.local_directory).free >= needs else ["disk"])
 
     token = None if folder is None else Path(folder) / f".seen-{secrets.token_hex(8)}"
     try:
@@ -190,6 +196,12 @@ def require(client: Client, folder: Path | None = None) -> None:
         len(found),
         "have no package companion, which the notebooks' functions come from. Start them in this project's environment "
         "(.venv/bin/dask worker ...), or install it in theirs: pip install, with the path of this checkout.",
+    )
+    _complain(
+        [worker for worker, missing in found.items() if "disk" in missing],
+        len(found),
+        f"have fewer than {needs / 2**20:.0f} MiB free where they spill. Free some, or start them with --local-directory on a "
+        "larger disk.",
     )
     _complain(
         [worker for worker, missing in found.items() if "file" in missing],

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from companion.engines import _embedded
 from companion.engines._ladder import UNKNOWN, Status, climb, variable
-from companion.engines.spark import _private, java
+from companion.engines.spark import _private, java, workers
 from companion.engines.spark.java import GET_JAVA, MINIMUM_JAVA, find_java, require_java
+from companion.engines.spark.workers import executors, kill_executor, require
 from companion.errors import EngineUnavailable
 from companion.processes.server import answers, password
 from companion.quiet import quiet
@@ -36,6 +37,7 @@ __all__ = [
     "kill_executor",
     "plan",
     "probe",
+    "require",
     "require_java",
 ]
 
@@ -73,6 +75,7 @@ def connect(
     shuffle_partitions: int = 4,
     executors: int = 0,
     settings: Mapping[str, object] | None = None,
+    timeout: float = 60.0,
 ) -> SparkSession:
     """A Spark session: usable as it is, or in a ``with`` block that stops it at its end.
 
@@ -84,13 +87,15 @@ def connect(
         shuffle_partitions: few, because two cores gain nothing from the default of 200.
         settings: further Spark settings, by their own names (``{"spark.ui.enabled": "true"}``). For hours of work on this
             machine, give Java its optimising compiler back: ``{"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=4"}``.
+        timeout: seconds to wait for the first executor of ``SPARK_MASTER=spark://...``.
 
     ``SPARK_REMOTE`` (Spark Connect, ``sc://...``) wins over ``SPARK_MASTER`` (``spark://...``, ``local-cluster[2,1,768]``),
     which wins over ``cores`` and ``executors``. A failed task is tried up to four times everywhere, as on a cluster. One
     session at a time: stop it before the next one.
 
     Raises:
-        EngineUnavailable: no suitable Java, Java can't start Spark here, or nothing answers at the address in the environment.
+        EngineUnavailable: no suitable Java, Java can't start Spark here, nothing answers at the address in the environment, or
+            no executor of the cluster there has reached this machine in time.
         SettingError: a setting that is this function's own.
     """
     shuffles = {"spark.sql.shuffle.partitions": str(shuffle_partitions)}
@@ -104,7 +109,8 @@ def connect(
         _require_answer("SPARK_MASTER", master, 7077)
         # other machines may have their Python elsewhere
         python = {} if variable("PYSPARK_PYTHON") else {"PYSPARK_PYTHON": sys.executable}
-        return _build({"spark.master": master, **_common_settings(memory), **_driver_address(master), **wanted}, python)
+        cluster = {"spark.master": master, **_common_settings(memory), **_driver_address(master)}
+        return workers.joined(_build({**cluster, **wanted}, python), timeout)
     wanted = shuffles | _checked(settings, embedded=True)
     java.require_start()
     if master.startswith("local-cluster"):
@@ -235,66 +241,6 @@ def _build(
     except (PySparkRuntimeError, OSError) as error:
         said = log.read_text(errors="replace") if log.exists() else str(error)
         raise java.explained(said) from error
-
-
-def executors(session: SparkSession) -> list[int]:
-    """Process ids of the executors on this machine that work for ``session``, in the order in which they were started.
-
-    Raises:
-        EngineUnavailable: there are none: the session works in the driver's process, or its executors are elsewhere.
-    """
-    import psutil
-
-    application = session.sparkContext.applicationId
-    found = []
-    for process in psutil.process_iter(["cmdline", "create_time"]):
-        command = process.info["cmdline"] or []
-        if any("ExecutorBackend" in part for part in command) and application in command:
-            found.append((process.info["create_time"], process.pid))
-    if not found:
-        raise EngineUnavailable(
-            "this session has no executor process on this machine. Connect with executors=2, without SPARK_REMOTE "
-            "and with SPARK_MASTER unset or on this machine."
-        )
-    return [pid for _, pid in sorted(found)]
-
-
-def kill_executor(session: SparkSession) -> None:
-    """Kill one executor of ``session`` with SIGKILL, on whatever machine it runs: a task of its own does it, on its first attempt.
-
-    Spark then tries that task again elsewhere, so this returns once the loss has been noticed. The executor's machine needs /proc
-    (Linux) or the command ps.
-
-    Raises:
-        EngineUnavailable: there is no executor beside the driver, or (Spark Connect) none of this session's own.
-    """
-    context = None if variable("SPARK_REMOTE") else session.sparkContext
-    if context is None or re.match(r"local(\[|$)", str(context.master)):
-        raise EngineUnavailable(
-            "this session has no executor of its own to lose: it works in the driver's process, or on a server of Spark Connect. "
-            "Connect with executors=2, or set SPARK_MASTER to a cluster."
-        )
-
-    def last_task(
-        batches: Any,
-    ) -> Any:  # defined in here, so that it is sent as it is: a worker need not have this package
-        import os
-        import signal
-        import subprocess
-
-        from pyspark import TaskContext
-
-        if TaskContext.get().attemptNumber() == 0:  # type: ignore[union-attr]
-            python = os.getppid()  # forks the workers; its own parent is the executor
-            try:
-                with open(f"/proc/{python}/stat") as stat:
-                    executor = int(stat.read().rpartition(")")[2].split()[1])
-            except FileNotFoundError:
-                executor = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(python)]))
-            os.kill(executor, signal.SIGKILL)
-        yield from batches
-
-    context.parallelize([0], 1).mapPartitions(last_task).count()
 
 
 def plan(frame: DataFrame) -> str:

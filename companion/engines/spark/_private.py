@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
 
 #: the version in which all this was read
 READ_IN = "pyspark 4.3.0"
@@ -13,6 +17,7 @@ NEEDED = (
     "pyspark.core.context:SparkContext._gateway",
     "pyspark.core.context:SparkContext._active_spark_context",
     "pyspark.core.context:SparkContext._ensure_initialized",
+    "pyspark.core.context:SparkContext._jsc",
 )
 
 
@@ -53,3 +58,9 @@ def end_java() -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     gateway.proc.wait(10)
+
+
+def executors_of(context: SparkContext) -> int:
+    """How many executors have reported to the driver; what Spark counts is block managers, its own among them."""
+    java: Any = context._jsc
+    return int(java.sc().getExecutorMemoryStatus().size()) - 1

@@ -1,0 +1,94 @@
+"""The book's own image, started as the README says, shows what `make lab` shows: the start page, and the same state of the engines.
+
+In a real browser; JupyterLab wants the token that it prints.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import requests
+from containers import ROOT, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
+from processes import until
+from test_lab import CHROMIUM, FLAGS, IDLE, START_TEXT
+
+from companion import checkout
+from companion.engines import docker as engine
+from companion.processes.environment import for_child
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def book(client, session):
+    """The running container, the port that it is published on, and what it has printed."""
+    env = {**os.environ, "COMPANION_BASE_IMAGE": engine.base_image(client)}
+    built = subprocess.run([ROOT / "scripts" / "images.sh", "book"], env=env, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr[-3000:]
+    # docker run -p 127.0.0.1:8888:8888 companion/book; JupyterLab's application is shown to the page for the test's questions
+    options = {"ports": {"8888/tcp": ("127.0.0.1", None)}, "labels": session, "detach": True}
+    command = ["docker/book/start.sh", "--expose-app-in-browser"]
+    running = client.containers.run("companion/book:latest", command, **options)
+    try:
+        printed = lambda: re.search(r"http://127\.0\.0\.1:8888/lab\S*\?token=(\w{32,})", running.logs().decode())  # noqa: E731
+        assert until(lambda: printed() or running.reload() or running.status == "exited", 180)
+        assert printed(), running.logs().decode()
+        running.reload()
+        (published,) = running.ports["8888/tcp"]
+        yield running, f"http://127.0.0.1:{published['HostPort']}", printed()[1]
+    finally:
+        running.remove(force=True)
+
+
+def test_it_is_nobody_special_and_shows_nothing_without_the_token(book):
+    running, address, token = book
+    assert running.exec_run(["id", "-u"]).output.strip() == b"10001"
+    assert requests.get(f"{address}/api/contents", timeout=30).status_code == 403
+    answer = requests.get(f"{address}/api/contents", params={"token": token}, timeout=30)
+    assert answer.status_code == 200 and "notebooks" in answer.text
+
+
+def test_its_doctor_says_what_this_machines_says(book):
+    """But for Docker, which a container has none of, and of Prometheus and Java the versions of its own Debian."""
+    running, _, _ = book
+    environment = {**for_child(), "DOCKER_HOST": "unix:///nowhere.sock", "PATH": os.environ["PATH"]}
+    here = subprocess.run(
+        [sys.executable, "-m", "companion", "doctor"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    there = running.exec_run(
+        ["python", "-m", "companion", "doctor"], environment={"DOCKER_HOST": "unix:///nowhere.sock"}
+    )
+    plain = lambda text: re.sub(r"Java \d+|(?m:(?<=^prometheus  embedded ).*)", "", re.sub(" +", " ", text))  # noqa: E731
+    assert plain(there.output.decode()) == plain(here.stdout)
+    # and it has said so when it started
+    assert re.search(r"^engine +state", running.logs().decode(), re.MULTILINE)
+
+
+def test_the_start_page_is_the_same_in_a_browser(book):
+    _, address, token = book
+    if CHROMIUM is None:
+        if os.environ.get("COMPANION_REQUIRE_ENGINES") == "1":
+            pytest.fail("chromium is not installed")
+        pytest.skip("no chromium here (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.goto(f"{address}/?token={token}")  # leads to the start page by itself
+        page.wait_for_selector(IDLE, timeout=120_000)
+        shown = page.evaluate(START_TEXT)
+        browser.close()
+    notebook = (checkout.folder("notebooks") / "00-start-here" / "start_here.ipynb").read_text(encoding="utf-8")
+    assert shown == ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
+
+
+def test_a_notebook_runs_in_it(book):
+    """One with an engine of its own beside Python, under strict nbval: what is stored is what the image shows."""
+    running, _, _ = book
+    path = "notebooks/00-start-here/start_here.ipynb"
+    done = running.exec_run(["python", "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", path])
+    assert done.exit_code == 0, done.output.decode()[-4000:]
