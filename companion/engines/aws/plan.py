@@ -1,9 +1,10 @@
 """What a notebook may make on real AWS, and what that costs an hour: shown before anything is made, and never exceeded.
 
-The prices are AWS's public list prices on demand for us-east-1 and Linux, in US dollars, as of January 2026:
-instances from https://aws.amazon.com/ec2/pricing/on-demand/, load balancers from https://aws.amazon.com/elasticloadbalancing/pricing/,
-addresses from https://aws.amazon.com/vpc/pricing/, disks from https://aws.amazon.com/ebs/pricing/, alarms and
-monitoring from https://aws.amazon.com/cloudwatch/pricing/. No price is looked up: they may have changed since.
+The prices are AWS's public list prices on demand for us-east-1 and Linux, in US dollars, as of January 2026. Those of instances
+(https://aws.amazon.com/ec2/pricing/on-demand/) were read off the table that Karpenter generated from AWS's price list on
+2026-01-19. Those beside them were read second-hand, and are small: load balancers (.../elasticloadbalancing/pricing/), addresses
+(.../vpc/pricing/), disks (.../ebs/pricing/), alarms and monitoring (.../cloudwatch/pricing/). No price is looked up while a
+notebook runs: they may have changed since.
 """
 
 from __future__ import annotations
