@@ -35,6 +35,7 @@ WORDS = {
     "needs": "int",
     "own": "bool",
     "owner": "str",
+    "plan": "Plan | None",
     "rules": "Sequence[str | Path]",
     "scientist": "str",
     "shuffle_partitions": "int",

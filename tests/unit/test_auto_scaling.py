@@ -1,16 +1,14 @@
-"""The notebooks of unit 05 that talk to AWS: as real AWS would answer them, their labs, and their references against their own words."""
+"""The notebooks of unit 05 that talk to AWS: their labs, and their references against their own words (tests/engines/test_aws_*.py: other endpoints)."""
 
 import copy
 import json
 import math
-import sys
 from contextlib import nullcontext, suppress
 from fractions import Fraction
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from botocore.exceptions import ClientError
 from harness import chapters
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,122 +22,6 @@ from companion.simulate import target_tracking, traffic
 
 pytestmark = pytest.mark.usefixtures("scratch", "no_live_engines")
 CLOUDFORMATION, BOTO3 = chapter("cloudformation_autoscaling"), chapter("boto3_autoscaling")
-
-# As on real AWS. moto is in its place, and answers as AWS documents in each point where a notebook could have relied on the stand-in
-
-
-def _refused(code: str, message: str, operation: str):
-    def refuse(**_):
-        raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
-
-    return refuse
-
-
-class LikeAws:
-    """Handlers for a session's events: the warm-up is kept, names are AWS's own, what is deleted is seen for a while, and so on."""
-
-    def __init__(self):
-        self.warmups, self.going, self.change_sets = {}, [], set()
-
-    def register(self, session) -> None:
-        events = session._session
-        own = _refused(
-            "InvalidParameterValue", "The value AWS/EC2 for parameter Namespace is invalid.", "PutMetricData"
-        )
-        events.register("before-parameter-build.cloudwatch.PutMetricData", own)
-        many = _refused("AssertionError", "an arbitrary one of very many images", "DescribeImages")
-        events.register("before-parameter-build.ec2.DescribeImages", many)
-        for call in ("CreateAutoScalingGroup", "UpdateAutoScalingGroup"):
-            events.register(f"before-parameter-build.autoscaling.{call}", self.remember)
-        events.register("before-parameter-build.autoscaling.DeleteAutoScalingGroup", self.goes)
-        events.register("before-parameter-build.cloudformation.CreateChangeSet", self.one_name)
-        events.register("after-call.autoscaling.DescribeAutoScalingGroups", self.groups)
-        events.register("after-call.autoscaling.DescribePolicies", self.policies)
-        events.register("after-call.autoscaling.DescribeScheduledActions", self.actions)
-
-    def remember(self, params, **_) -> None:
-        if "DefaultInstanceWarmup" in params:
-            self.warmups[params["AutoScalingGroupName"]] = params["DefaultInstanceWarmup"]
-
-    def goes(self, params, **_) -> None:
-        self.going.append(params["AutoScalingGroupName"])
-
-    def one_name(self, params, **_) -> None:
-        if params["ChangeSetName"] in self.change_sets:
-            _refused("AlreadyExistsException", params["ChangeSetName"], "CreateChangeSet")()
-        self.change_sets.add(params["ChangeSetName"])
-
-    def groups(self, parsed, **_) -> None:
-        if "AutoScalingGroups" not in parsed:  # an error
-            return
-        for group in parsed["AutoScalingGroups"]:
-            group["DefaultInstanceWarmup"] = self.warmups.get(group["AutoScalingGroupName"], 180)
-        if "NextToken" not in parsed:
-            gone = {"Status": "Delete in progress", "Instances": [], "Tags": [], "DesiredCapacity": 0}
-            parsed["AutoScalingGroups"] += [{"AutoScalingGroupName": name, **gone} for name in self.going]
-
-    def policies(self, parsed, **_) -> None:
-        for policy in parsed["ScalingPolicies"]:
-            if policy["AutoScalingGroupName"] not in self.warmups:  # of a template: the name is AWS's
-                policy["PolicyName"] = f"web-{policy['PolicyName']}-1X2Y3Z"
-        parsed["ScalingPolicies"].sort(key=lambda policy: policy["PolicyName"], reverse=True)
-
-    @staticmethod
-    def actions(parsed, **_) -> None:
-        for action in parsed["ScheduledUpdateGroupActions"]:
-            action["ScheduledActionName"] = f"web-{action['ScheduledActionName']}-4A5B6C"
-        parsed["ScheduledUpdateGroupActions"].reverse()
-
-
-@pytest.fixture
-def real_aws(monkeypatch):
-    """The reader has named an account, and it answers as AWS does."""
-    session = aws.connect()
-    LikeAws().register(session)
-    monkeypatch.setattr(aws, "_real_session", lambda: session)
-    monkeypatch.setattr(aws, "_remove_at_the_end", lambda _: None)
-    monkeypatch.setenv("COMPANION_REAL_AWS", "123456789012")
-    yield session
-    aws.clean_up(session)
-
-
-def run(of, first: str, *parts: tuple[str, str]) -> dict:
-    """Run a notebook's taught cells from its beginning to the heading ``first``, and from heading to heading; without pictures."""
-    cells, raising, space = chapters.cells(of), chapters.raising(of), {"__name__": "__main__"}
-    headings = [n for n, cell in enumerate(cells) if cell["cell_type"] == "markdown"]
-
-    def at(heading: str) -> int:
-        return next(n for n in headings if any(line.startswith(heading) for line in cells[n]["source"].splitlines()))
-
-    for begin, end in [(0, at(first)), *((at(a), at(b)) for a, b in parts)]:
-        for cell in cells[begin:end]:
-            source = cell["source"]
-            if cell["cell_type"] != "code" or "draw.show(" in source:
-                continue
-            try:
-                exec(compile(source, of.name, "exec"), space)  # noqa: S102  (the project's own cells)
-            except Exception as error:
-                if source not in raising:
-                    raise
-                sys.last_value = error
-            else:
-                assert source not in raising, f"raised nothing:\n{source}"
-    return space
-
-
-@pytest.mark.slow
-def test_the_cloudformation_cells_hold_on_real_aws(real_aws, capsys):
-    space = run(CLOUDFORMATION, "## Measure", ("## Tear down", "## Take it further"))
-    printed = capsys.readouterr().out
-    assert "REAL AWS: account 123456789012" in printed and "as before the first deployment: True" in printed
-    assert space["there"].warmup == 180 and "a target of 90 is noticed: True" in printed
-
-
-@pytest.mark.slow
-def test_the_boto3_cells_hold_on_real_aws(real_aws, capsys):
-    run(BOTO3, "## Measure", ("## Clean up", "## Take it further"))
-    printed = capsys.readouterr().out
-    assert "skipped: real AWS does scale" in printed and "the paginator: 61" in printed
 
 
 @pytest.mark.parametrize("more", [None, "IpRanges", "Ipv6Ranges", "PrefixListIds"])

@@ -1,7 +1,9 @@
 """AWS: a ``boto3.Session`` whose clients talk to moto's server on loopback, or to the endpoint in ``AWS_ENDPOINT_URL``.
 
-Real AWS is reached only by a reader who says so and names the account: ``COMPANION_REAL_AWS=<account number>``. Without it
-the session holds made-up credentials, every client gets an explicit endpoint, and a request to any other host is stopped.
+Real AWS is reached only by a reader who says so and names the account: ``COMPANION_REAL_AWS=<account number>``. Then
+:class:`Plan` says what is made and what it costs an hour, somebody has to agree, and a call that makes anything else is stopped.
+Without it the session holds made-up credentials, every client gets an explicit endpoint, and a request to any other host
+is stopped.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from urllib.parse import urlsplit
 from companion import this_run
 from companion.engines import _embedded
 from companion.engines._ladder import UNKNOWN, Status, climb, variable
+from companion.engines.aws.fence import Fence, ask
+from companion.engines.aws.plan import Plan
 from companion.errors import EngineUnavailable
 from companion.processes import caretaker
 from companion.processes.server import answers, package_version
@@ -34,22 +38,30 @@ TAGS = {"Project": PROJECT, "Run": this_run.TAG}
 _AMAZON = ("amazonaws.com", "amazonaws.com.cn", "api.aws", "aws.dev")
 
 
-def connect() -> Session:
+def connect(*, plan: Plan | None = None, own: bool = False) -> Session:
     """A boto3 session bound to the stand-in: ``session.client("s3")`` works as it does anywhere else.
 
     Credentials, profiles, regions, proxies and endpoints in the environment or in ``~/.aws`` are not used. The embedded
     server is a thread of this process, so it ends with it.
 
     With ``COMPANION_REAL_AWS=<account number>`` it is the reader's own default session, after a check that it belongs to
-    this very account, which is printed. There, and at an endpoint of the reader's, what carries :data:`TAGS` is removed when
-    the process ends, also when it is killed.
+    this very account. What the plan has and its price an hour are shown, and the account's last four digits have to be typed;
+    then a call that makes anything that the plan does not have is stopped before it is sent.
+    There, and at an endpoint of the reader's, what carries :data:`TAGS` is removed when the process ends, also when it is killed.
+
+    Args:
+        plan: what is made on real AWS at the most; without one nothing is made there. Elsewhere nothing costs, and it is not used.
+        own: the stand-in of this kernel's own, whatever the variables say.
 
     Raises:
-        EngineUnavailable: nothing answers at ``AWS_ENDPOINT_URL``, it points at Amazon itself, or the account is another.
+        EngineUnavailable: nothing answers at ``AWS_ENDPOINT_URL``, it points at Amazon itself, the account is another, or
+            nobody has agreed to the plan.
     """
+    if own:
+        return _session(_embedded_endpoint())
     endpoint = variable(VARIABLE)
     if account := variable(REAL):
-        return _connect_real(account, endpoint)
+        return _connect_real(account, endpoint, plan or Plan())
     readers, endpoint = endpoint, endpoint or _embedded_endpoint()
     if _is_amazon(endpoint):
         raise EngineUnavailable(
@@ -63,8 +75,26 @@ def connect() -> Session:
 
 
 def embedded() -> bool:
-    """Whether :func:`connect` leads to the stand-in of this process: what only the stand-in does is asserted there alone."""
+    """Whether :func:`connect` leads to the stand-in of this process."""
     return not variable(REAL) and not variable(VARIABLE)
+
+
+def stand_in(what: str, *, because: str) -> bool:
+    """Whether this is the embedded stand-in; at any other endpoint one sentence says what is skipped there, and why.
+
+    What only the stand-in does is asserted behind it, in a cell tagged ``stand-in``::
+
+        if aws_engine.stand_in("the size is not compared", because="AWS does scale"):
+            assert group["DesiredCapacity"] == 2
+
+    Args:
+        what: what a reader of another endpoint does not get.
+        because: what other endpoints do otherwise.
+    """
+    if embedded():
+        return True
+    print(f"Skipped, as this is not the embedded stand-in: {what}, because {because}.")
+    return False
 
 
 def _is_amazon(url: str) -> bool:
@@ -117,7 +147,11 @@ def _refuse_others(endpoint: str) -> Callable[..., None]:
 # Real AWS
 
 
-def _connect_real(account: str, endpoint: str | None) -> Session:
+#: what was made in an account, by its number: a second connect() of this process does not begin to count anew
+_made: dict[str, Any] = {}
+
+
+def _connect_real(account: str, endpoint: str | None, plan: Plan) -> Session:
     if not re.fullmatch(r"\d{12}", account):
         raise EngineUnavailable(f"{REAL} must be the twelve digits of the account that may be billed, got {account!r}.")
     if endpoint:
@@ -134,8 +168,12 @@ def _connect_real(account: str, endpoint: str | None) -> Session:
     print(
         f"REAL AWS: account {found}, region {session.region_name}. What is made here is billed, tagged and removed again."
     )
+    if plan:
+        ask(plan, found, session.region_name)
+    else:
+        print("connect() was given no plan: nothing can be made.")
     _remove_at_the_end(account)
-    return session
+    return Fence(plan, _made.setdefault(account, {})).around(session)
 
 
 def _real_session() -> Session:
@@ -186,7 +224,7 @@ def _clean_up(session: Session, wanted: dict[str, str]) -> list[str]:
             stacks.get_waiter("stack_delete_complete").wait(StackName=stack["StackName"])
             deleted.append(f"stack {stack['StackName']}")
     for group in every(groups, "describe_auto_scaling_groups", "AutoScalingGroups"):
-        if ours(group.get("Tags", [])):
+        if ours(group.get("Tags", [])) and "Status" not in group:  # with one it is being deleted
             groups.delete_auto_scaling_group(AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True)
             deleted.append(f"group {group['AutoScalingGroupName']}")
     for template in every(machines, "describe_launch_templates", "LaunchTemplates"):
