@@ -26,6 +26,7 @@ from containers import (  # noqa: F401  (fixtures)
     with_models,
 )
 from processes import assert_gone, new_mark, until
+from readme import checked
 
 from companion import EngineUnavailable, SettingError
 from companion.configs import layers
@@ -304,6 +305,16 @@ def right_dockerfiles() -> list[str]:
         exec(source, space)  # noqa: S102  (the repository's own)
         found.append(space["DOCKERFILE"])
     return found
+
+
+def test_the_variable_leads_to_the_engine(client, monkeypatch):
+    if not Path("/var/run/docker.sock").exists():
+        pytest.skip("the engine is not at its usual socket")
+    monkeypatch.setenv("DOCKER_HOST", checked("DOCKER_HOST", "unix:///var/run/docker.sock"))
+    monkeypatch.setenv("COMPANION_BASE_IMAGE", checked("COMPANION_BASE_IMAGE", engine.base_image(client)))
+    with engine.connect() as found:
+        assert found.info()["ID"] == client.info()["ID"]
+        assert engine.base_image(found) == engine.base_image(client)
 
 
 def test_where_ci_insists_a_missing_engine_fails_unless_it_says_why(monkeypatch):

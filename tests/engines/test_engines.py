@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from processes import assert_dies_with_its_kernel, assert_gone, interruptible, new_mark, until
+from readme import checked
 
 from companion import EngineUnavailable, engines
 from companion.engines import aws, dask, docker, redis, spark
@@ -159,7 +160,7 @@ def test_aws_endpoint_of_amazon_is_refused(monkeypatch, url):
 
 def test_aws_live_stand_in_and_one_that_does_not_answer(monkeypatch):
     embedded = aws.connect().client("s3").meta.endpoint_url
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", checked("AWS_ENDPOINT_URL", embedded))
     assert aws.connect().client("sts").meta.endpoint_url == embedded and aws.probe().mode == "live"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(EngineUnavailable, match=r"nothing answers at AWS_ENDPOINT_URL=http://127\.0\.0\.1:1"):
@@ -185,7 +186,7 @@ def test_real_aws_only_for_the_account_that_the_reader_names(pretended_real, mon
         with pytest.raises(EngineUnavailable, match=message):
             aws.connect()
     assert capsys.readouterr().out == ""
-    monkeypatch.setenv("COMPANION_REAL_AWS", "123456789012")
+    monkeypatch.setenv("COMPANION_REAL_AWS", checked("COMPANION_REAL_AWS", "123456789012"))
     assert aws.connect() is pretended_real
     assert capsys.readouterr().out.startswith("REAL AWS: account 123456789012, region us-east-1.")
     assert aws.probe().mode == "live" and "billed" in aws.probe().detail

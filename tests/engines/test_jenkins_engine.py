@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jenkinsfile
 import pytest
+from readme import checked
 
 from companion import EngineUnavailable, SettingError
 from companion.engines import jenkins as engine
@@ -75,7 +76,7 @@ def controller(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), FakeController)
     server.seen, server.posted, server.token = [], [], None
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("JENKINS_URL", f"http://127.0.0.1:{server.server_port}/ci/")
+    monkeypatch.setenv("JENKINS_URL", checked("JENKINS_URL", f"http://127.0.0.1:{server.server_port}/ci/"))
     for name in ("JENKINS_USER", "JENKINS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     yield server
@@ -95,8 +96,8 @@ def test_the_user_comes_from_the_environment_and_is_not_shown(controller, monkey
     controller.token = TOKEN
     with pytest.raises(EngineUnavailable, match=r"does not let nobody in particular in.*JENKINS_TOKEN"):
         engine.connect()
-    monkeypatch.setenv("JENKINS_USER", "ada")
-    monkeypatch.setenv("JENKINS_TOKEN", TOKEN)
+    monkeypatch.setenv("JENKINS_USER", checked("JENKINS_USER", "ada"))
+    monkeypatch.setenv("JENKINS_TOKEN", checked("JENKINS_TOKEN", TOKEN))
     assert engine.connect().auth == ("ada", TOKEN)
     monkeypatch.delenv("JENKINS_USER")
     monkeypatch.delenv("JENKINS_TOKEN")

@@ -11,6 +11,7 @@ import pytest
 from drive import FAKE_GOOGLE, accounts
 from harness import chapters
 from processes import assert_gone, marked, new_mark, until
+from readme import checked
 
 from companion import DatasetError, EngineUnavailable, quiet
 from companion.book import chapter
@@ -53,12 +54,14 @@ def test_unprepared_jobs_say_which_command(monkeypatch, tmp_path):
 
 
 def test_half_a_google_drive_says_which_half_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setenv("SYFT_DO_EMAIL", "a@example.org")
-    monkeypatch.setenv("SYFT_DO_TOKEN_PATH", str(tmp_path / "none.json"))
-    with pytest.raises(
-        EngineUnavailable, match="missing: SYFT_DS_EMAIL, SYFT_DS_TOKEN_PATH, the file in SYFT_DO_TOKEN_PATH"
-    ):
-        pysyft.connect()
+    for party in ("DO", "DS"):
+        monkeypatch.setenv(f"SYFT_{party}_EMAIL", checked(f"SYFT_{party}_EMAIL", "a@example.org"))
+        token = checked(f"SYFT_{party}_TOKEN_PATH", str(tmp_path / "none.json"))
+        monkeypatch.setenv(f"SYFT_{party}_TOKEN_PATH", token)
+        missing = ["SYFT_DS_EMAIL", "SYFT_DS_TOKEN_PATH"] * (party == "DO")
+        files = [f"the file in SYFT_{each}_TOKEN_PATH" for each in ("DO", "DS")[: 1 + (party == "DS")]]
+        with pytest.raises(EngineUnavailable, match=f"missing: {', '.join(missing + files)}"):
+            pysyft.connect()
 
 
 def test_a_changed_job_environment_is_refused_and_repaired(monkeypatch, tmp_path):

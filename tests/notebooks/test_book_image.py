@@ -6,6 +6,7 @@ In a real browser; JupyterLab wants the token that it prints.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -92,3 +93,35 @@ def test_a_notebook_runs_in_it(book):
     path = "notebooks/00-start-here/start_here.ipynb"
     done = running.exec_run(["python", "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", path])
     assert done.exit_code == 0, done.output.decode()[-4000:]
+
+
+def devcontainer() -> dict:
+    text = (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    return json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+
+
+def test_the_devcontainer_needs_nothing_more(client, session, book, tmp_path):
+    """Its mounts, its user and its command, on a copy of this checkout, without a network: the environment is the image's own."""
+    settings = devcontainer()
+    assert settings["build"] == {"dockerfile": "../docker/book/Dockerfile", "context": "..", "target": "book"}
+    there = client.images.get("companion/book:latest").attrs["Config"]["WorkingDir"]
+    assert settings["workspaceFolder"] == there and f"target={there}," in settings["workspaceMount"]
+    copy = tmp_path / "checkout"
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    subprocess.run(["chmod", "-R", "a+rwX", copy], check=True)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    mounts = [dict(part.split("=") for part in mount.split(",")) for mount in settings["mounts"]]
+    volumes = [client.volumes.create(labels=session) for _ in mounts]
+    binds = [f"{copy}:{there}"]
+    binds += [f"{volume.name}:{mount['target']}" for volume, mount in zip(volumes, mounts, strict=True)]
+    command = ["sh", "-ec", f"{settings['postCreateCommand']} && python -m companion doctor && touch notebooks/mine"]
+    said = client.containers.run(
+        "companion/book:latest", command, volumes=binds, user=settings["remoteUser"], labels=session, network_mode="none", stderr=True
+    )  # fmt: skip
+    assert re.search(r"^dask +embedded", said.decode(), re.MULTILINE) and "installing" not in said.decode()
+    assert (copy / "notebooks" / "mine").exists()

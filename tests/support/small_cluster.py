@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from containers import DOCKER, ROOT, SERVICES, skip_or_fail
+from readme import checked
 
 from companion.engines import docker as engine
 from companion.engines import postgres, prometheus, redis
@@ -250,5 +251,5 @@ def what_it_told(cluster, monkeypatch) -> dict[str, str]:
     """What the script tells its reader to set, set in this process; a module that imports it has a fixture ``cluster``."""
     found = cluster.variables()
     for name, value in found.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, checked(name, value))
     return found

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from readme import checked
 
 from companion import EngineUnavailable, book
 from companion.configs import manifests
@@ -225,7 +226,7 @@ def test_a_cluster_that_refuses(monkeypatch, tmp_path, api, status, why):
 def test_the_official_client_is_given(monkeypatch, tmp_path, api):
     from kubernetes.client import ApiClient, CoreV1Api
 
-    monkeypatch.setenv("KUBECONFIG", kubeconfig(tmp_path, api.address, token="s3cret-token"))
+    monkeypatch.setenv("KUBECONFIG", checked("KUBECONFIG", kubeconfig(tmp_path, api.address, token="s3cret-token")))
     with kubernetes.connect() as cluster:
         assert type(cluster) is ApiClient
         assert [found.metadata.name for found in CoreV1Api(cluster).list_namespace().items] == ["default"]
