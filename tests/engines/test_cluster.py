@@ -33,12 +33,19 @@ OWN_JOBS = {"catalogue", "dask", "features", "model_server", "nlp_service"}
 def cluster(client, tmp_path_factory):
     """All of it, with a scratch folder of this module's own that notebooks and workers share."""
     shared = tmp_path_factory.mktemp("shared")
-    with running(client, tmp_path_factory.mktemp("stand-ins"), COMPANION_WORKSPACE=str(shared)) as cluster:
+    whole = {"COMPANION_WORKSPACE": str(shared), "COMPOSE_PROFILES": "monitoring,recommender,lab"}
+    with running(client, tmp_path_factory.mktemp("stand-ins"), **whole) as cluster:
         yield cluster
     assert left(client, cluster.project) == []
     folder = DOCKER.parent / ".cache"
     assert not (folder / f"{cluster.project}.env").exists() and not (folder / cluster.project).exists()
     assert list(shared.iterdir()) == [], "a notebook, or a worker, has left its files"
+
+
+def secrets_of(cluster: Cluster) -> dict[str, str]:
+    """The passwords, which only a file in .cache holds."""
+    lines = (DOCKER.parent / ".cache" / f"{cluster.project}.env").read_text().split()
+    return dict(line.split("=", 1) for line in lines)
 
 
 def answers(url: str) -> bool:
@@ -57,13 +64,12 @@ def test_it_answers_on_loopback_and_wants_its_passwords(cluster, told, monkeypat
     published = [p for c in cluster.containers() for ports in c.ports.values() for p in ports or ()]
     assert {p["HostIp"] for p in published} == {"127.0.0.1"}
     # Prometheus is on the machine's own network, and publishes nothing: it listens where it is told to
-    expected = {cluster.env[name] for name in PORTS if name not in ("PROMETHEUS_PORT", "LAB_PORT")}
+    expected = {cluster.env[name] for name in PORTS if name != "PROMETHEUS_PORT"}
     assert {p["HostPort"] for p in published} == expected
     listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
     (server,) = [line.split()[3] for line in listening.splitlines() if f":{cluster.env['PROMETHEUS_PORT']} " in line]
     assert server == f"127.0.0.1:{cluster.env['PROMETHEUS_PORT']}"
-    secrets = (DOCKER.parent / ".cache" / f"{cluster.project}.env").read_text().split()
-    assert not any(line.partition("=")[2] in cluster.said for line in secrets)
+    assert not any(secret in cluster.said for secret in secrets_of(cluster).values())
     for made in (DOCKER.parent / ".cache").rglob(f"{cluster.project}*/**/*"):
         assert made.is_dir() or made.suffix == ".json" or made.stat().st_mode & 0o077 == 0, made
 
@@ -100,6 +106,34 @@ def test_its_services_answer_and_are_counted(cluster, told):
         assert until(lambda: up() == OWN_JOBS, 60), up()
         query = {"query": 'sum(service_requests_total{job="nlp_service"}) > 0'}
         assert until(lambda: api.get("api/v1/query", params=query).json()["data"]["result"], 60)
+
+
+IN_THE_LAB = """
+from companion import workspace
+from companion.engines import dask, spark
+
+folder = workspace("lab")
+with dask.connect(timeout=60) as client:
+    dask.require(client, folder)
+    print(client.submit(pow, 2, 10).result(60))
+with spark.connect(memory="600m") as session:
+    spark.require(session, folder)
+    session.range(1000).repartition(4).write.parquet(str(folder / "rows"))
+    print(session.read.parquet(str(folder / "rows")).count())
+"""
+
+
+def test_jupyterlab_in_a_container_of_the_cluster_has_its_engines(cluster):
+    (lab,) = cluster.containers("lab")
+    assert until(lambda: lab.reload() or state(lab) == "healthy", 120), lab.logs()
+    at, token = f"http://127.0.0.1:{cluster.env['LAB_PORT']}", secrets_of(cluster)["JUPYTER_TOKEN"]
+    assert requests.get(f"{at}/api/contents", timeout=30).status_code == 403
+    new = requests.put(f"{at}/api/contents/notebooks/mine.txt?token={token}", json={"type": "file", "format": "text", "content": "x"}, timeout=30)  # fmt: skip
+    assert new.status_code == 201, "what is written there can be saved"
+    doctor = lab.exec_run(["python", "-m", "companion", "doctor"]).output.decode()
+    assert re.findall(r"^(\w+) +live", doctor, re.MULTILINE) == ["dask", "spark", "redis", "postgres"]
+    done = lab.exec_run(["python", "-c", IN_THE_LAB])
+    assert done.exit_code == 0 and done.output.decode().split()[-2:] == ["1024", "1000"], done.output.decode()[-3000:]
 
 
 # The notebooks
