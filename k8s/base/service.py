@@ -1,6 +1,6 @@
 """The service that is scaled: each request takes a fixed time of a processor. Standard library only.
 
-``GET /work`` burns the time and answers; ``/readyz`` says 503 until the "model" is loaded and again while it drains;
+``GET /work`` burns the time and answers, or says 503 at once where too many wait already; ``/readyz`` says 503 until the "model" is loaded and again while it drains;
 ``/healthz`` says that the process lives.
 """
 
@@ -19,21 +19,35 @@ PORT = int(os.environ.get("PORT", "8080"))
 WORK_SECONDS = float(os.environ.get("WORK_MILLISECONDS", "20")) / 1000
 READY_AT = time.monotonic() + float(os.environ.get("BOOT_SECONDS", "30"))
 DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "5"))
+# who comes later would be answered when it has long gone: at a tenth of a processor forty wait for eight seconds. And each that
+# waits is a thread: a pod that takes whatever comes is out of memory after some minutes, and answers no probe any more
+MOST_WAITING = int(os.environ.get("MOST_WAITING", "40"))
+# well before the pod's terminationGracePeriodSeconds, at whose end all that still waits would be cut off without an answer
+LAST_SECONDS = float(os.environ.get("LAST_SECONDS", "15"))
 
 draining = threading.Event()
-one_at_a_time = threading.Lock()
+overdue = threading.Event()
+one_at_a_time, room = threading.Lock(), threading.BoundedSemaphore(MOST_WAITING)
 
 
-def work() -> None:
-    """Use ``WORK_SECONDS`` of this thread's processor time, one request after the other.
+def work() -> bool:
+    """Use ``WORK_SECONDS`` of this thread's processor time, one request after the other; False where there is no room or time.
 
     As a model in native code does, it lets go of the interpreter meanwhile: a probe is answered between two slices of
     processor time, however many requests wait.
     """
-    with one_at_a_time:
-        end = time.thread_time() + WORK_SECONDS
-        while time.thread_time() < end:
-            hashlib.pbkdf2_hmac("sha256", b"work", b"salt", 500)
+    if not room.acquire(blocking=False):
+        return False
+    try:
+        with one_at_a_time:
+            if overdue.is_set():
+                return False
+            end = time.thread_time() + WORK_SECONDS
+            while time.thread_time() < end:
+                hashlib.pbkdf2_hmac("sha256", b"work", b"salt", 500)
+            return True
+    finally:
+        room.release()
 
 
 def ready() -> bool:
@@ -47,8 +61,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/work" and time.monotonic() >= READY_AT:
-            work()
-            self.answer(200, {"work_milliseconds": 1000 * WORK_SECONDS})
+            if work():
+                self.answer(200, {"work_milliseconds": 1000 * WORK_SECONDS})
+            else:
+                self.answer(503, {"error": "too many wait here, or this pod ends: ask again"})
         elif self.path in ("/readyz", "/work"):
             self.answer(200 if ready() else 503, {"ready": ready()})
         elif self.path == "/healthz":
@@ -63,8 +79,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         if draining.is_set():
             self.send_header("Connection", "close")  # the client takes its next request elsewhere
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(ConnectionError):  # who has asked may have gone
+            self.end_headers()
+            self.wfile.write(content)
 
     def log_message(self, *_) -> None:
         pass
@@ -104,6 +121,10 @@ def main() -> None:
         # first out of the service's endpoints, then no new connections, then end
         draining.set()
         threading.Timer(DRAIN_SECONDS, server.shutdown).start()
+        # a pod that is overrun has more waiting than it can answer in time: those are told, and asked to come back
+        last = threading.Timer(LAST_SECONDS, overdue.set)
+        last.daemon = True
+        last.start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

@@ -14,7 +14,6 @@ from companion import checkout
 ROOT = checkout.folder()
 #: of public registries, by the names that these files use; whoever adds one looks first whether that tag exists
 PUBLIC = {
-    "apache/spark:4.3.0",
     "jenkins/inbound-agent:3355.v388858a_47b_33-19-jdk21",
     "jenkins/jenkins:2.568.2-lts-jdk21",
     "nginxinc/nginx-unprivileged:1.27-alpine",
@@ -41,9 +40,13 @@ def named(path: Path) -> set[str]:
 
 
 def is_built_here(image: str) -> bool:
-    """Whether scripts/images.sh makes it: ``companion/NAME`` of ``docker/NAME/Dockerfile``, under the two tags that it gives."""
+    """Whether scripts/images.sh makes it: ``companion/NAME`` of ``docker/NAME/Dockerfile``, under the two tags that it gives.
+
+    ``companion/worker`` is a target of the book's Dockerfile.
+    """
     name, _, tag = image.partition(":")
-    folder = ROOT / "docker" / name.removeprefix("companion/")
+    own = name.removeprefix("companion/")
+    folder = ROOT / "docker" / ("book" if own == "worker" else own)
     return (
         name.startswith("companion/")
         and (folder / "Dockerfile").is_file()
@@ -54,7 +57,7 @@ def is_built_here(image: str) -> bool:
 def test_the_names_are_found():
     everything = set().union(*map(named, [*FILES, *DOCKERFILES]))
     assert everything >= PUBLIC, "what is listed as public is used"
-    assert {"companion/dask", "companion/recommender", "companion/model_server"} <= {
+    assert {"companion/worker", "companion/recommender", "companion/model_server"} <= {
         i.partition(":")[0] for i in everything
     }
 
@@ -84,10 +87,10 @@ def test_a_version_that_comes_to_mean_another_image_is_said(tmp_path):
     said = []
     for built in ("january", "january", "february"):
         env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILT": built}
-        command = [str(ROOT / "scripts" / "images.sh"), "dask"]
+        command = [str(ROOT / "scripts" / "images.sh"), "worker"]
         said.append(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
     assert "another image" not in said[0] + said[1]
-    assert f"companion/dask:{version('scalable-ai-companion')} was another image before: january" in said[2]
+    assert f"companion/worker:{version('scalable-ai-companion')} was another image before: january" in said[2]
 
 
 def test_the_script_gives_both_tags():
@@ -96,4 +99,4 @@ def test_the_script_gives_both_tags():
         'build "companion/$name:latest"' in text
         and 'docker tag "companion/$name:latest" "companion/$name:$VERSION"' in text
     )
-    assert f"companion/dask:{version('scalable-ai-companion')}" in (ROOT / "k8s" / "README.md").read_text()
+    assert f"companion/worker:{version('scalable-ai-companion')}" in (ROOT / "k8s" / "README.md").read_text()

@@ -65,16 +65,6 @@ def test_no_pod_gets_the_variables_of_the_services(name):
     assert pods and all(pod["enableServiceLinks"] is False for pod in pods)
 
 
-@pytest.mark.parametrize("name", ["load", "overlays/laptop", "dask", "spark"])
-def test_every_image_is_public_or_built_here(name):
-    for o in manifests.render(name):
-        for container in o.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
-            owner, _, image = container["image"].partition(":")[0].rpartition("/")
-            assert owner in ("", "apache") or (
-                owner == "companion" and (checkout.folder("docker") / image / "Dockerfile").is_file()
-            ), container["image"]
-
-
 @pytest.mark.parametrize("name", ["overlays/laptop", "overlays/cluster"])
 def test_a_busy_pod_is_given_time(name):
     """One slow answer takes no pod out, and a pod is out long before it is started again."""
