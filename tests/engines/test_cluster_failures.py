@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-from containers import client_of_a_module  # noqa: F401  (a fixture)
+from containers import built, client_of_a_module  # noqa: F401  (a fixture)
 from processes import until
 from small_cluster import Cluster, left, running, state, what_it_told  # noqa: F401  (a fixture)
 
@@ -242,6 +242,7 @@ def other_python(client, tmp_path_factory):
         "RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 python3-importlib-metadata >/dev/null\n"
         "USER 10001\n"
     )
+    built(client, "worker")
     tag = "companion/other-python:test"
     client.images.build(path=str(context), tag=tag, rm=True, forcerm=True)
     said = client.containers.run(tag, ["/usr/bin/python3", "--version"], remove=True).decode()

@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 import kubelet
 import pods
 import pytest
-from containers import client_of_a_module, labels_of_a_module, skip_or_fail  # noqa: F401  (fixtures)
+from containers import built, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
 from kubelet import Cluster
 from processes import until
+from readme import checked
 
 from companion.configs import manifests
 from companion.engines import dask, spark
@@ -37,12 +38,11 @@ def objects(*folders: str) -> list:
 @pytest.fixture(scope="module")
 def cluster(client, session, tmp_path_factory) -> Iterator[Cluster]:
     """All pods, started side by side as one ``kubectl apply`` starts them, and the load on the service."""
+    built(client, "worker")
     images = {
         c["image"] for o in objects("dask", "spark") for _, t in pods.templates([o]) for c in t["spec"]["containers"]
     }
-    for image in images:
-        if not client.images.list(image):
-            skip_or_fail(f"the engine has no image {image}: scripts/images.sh worker")
+    assert all(client.images.list(image) for image in images), images
     with kubelet.cluster(client, session, objects(*FOLDERS), tmp_path_factory.mktemp("pods")) as found:
         found.start(*PODS)
         yield found
@@ -128,7 +128,7 @@ def dask_client(cluster):
 def spark_session(cluster):
     assert until(lambda: cluster.of("spark-connect")[0].status.ready, 300), told(cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARK_REMOTE", f"sc://127.0.0.1:{cluster.forwarded(15002)}")
+        patch.setenv("SPARK_REMOTE", checked("SPARK_REMOTE", f"sc://127.0.0.1:{cluster.forwarded(15002)}"))
         session = spark.connect()
     yield session
     session.client.set_retry_policies([])  # the server has been ended meanwhile: its client would ask for ten minutes

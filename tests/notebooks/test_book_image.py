@@ -12,12 +12,11 @@ import sys
 
 import pytest
 import requests
-from containers import ROOT, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
+from containers import ROOT, built, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
 from processes import until
 from test_lab import CHROMIUM, FLAGS, IDLE, START_TEXT
 
 from companion import checkout
-from companion.engines import docker as engine
 from companion.processes.environment import for_child
 
 pytestmark = pytest.mark.slow
@@ -26,13 +25,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def book(client, session):
     """The running container, the port that it is published on, and what it has printed."""
-    env = {**os.environ, "COMPANION_BASE_IMAGE": engine.base_image(client)}
-    built = subprocess.run([ROOT / "scripts" / "images.sh", "book"], env=env, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr[-3000:]
+    tag = built(client, "book")
     # docker run -p 127.0.0.1:8888:8888 companion/book; JupyterLab's application is shown to the page for the test's questions
     options = {"ports": {"8888/tcp": ("127.0.0.1", None)}, "labels": session, "detach": True}
     command = ["docker/book/start.sh", "--expose-app-in-browser"]
-    running = client.containers.run("companion/book:latest", command, **options)
+    running = client.containers.run(tag, command, **options)
     try:
         printed = lambda: re.search(r"http://127\.0\.0\.1:8888/lab\S*\?token=(\w{32,})", running.logs().decode())  # noqa: E731
         assert until(lambda: printed() or running.reload() or running.status == "exited", 180)

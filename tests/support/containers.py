@@ -52,6 +52,18 @@ def labels_of_a_module(client):
     engine.sweep(labels, client)
 
 
+def built(client, name: str) -> str:
+    """An image of the book's own, ``worker`` or ``book``, as scripts/images.sh builds it: from the engine's cache where it is there.
+
+    Returns:
+        Its tag.
+    """
+    env = {**os.environ, "COMPANION_BASE_IMAGE": engine.base_image(client)}
+    done = subprocess.run([ROOT / "scripts" / "images.sh", name], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return f"companion/{name}:latest"
+
+
 def with_models(folder: Path) -> Path:
     """A copy of ``docker/`` with both models: those of ``make models`` where they are newer than their code, else new ones."""
     shutil.copytree(DOCKER, folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,6 +1,7 @@
 """The examples in README's table of variables: a test that sets a variable takes the form of its value from there."""
 
 import re
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from companion import checkout
@@ -30,7 +31,7 @@ def form(value: str) -> tuple:
         depth = len([part for part in parts.path.split("/") if part])
         return parts.scheme, bool(user), bool(colon and password), port, depth if parts.netloc else "path"
     if value.startswith(("/", "$", "~", ".")):
-        return ("path", value.rpartition(".")[2] if "." in value.rpartition("/")[2] else "")
+        return ("path", PurePosixPath(value).suffix)
     if re.fullmatch(r"[\d.]+", value):
         return ("digits", value.count("."))
     return ("mail",) if "@" in value else ("word",)

@@ -41,6 +41,8 @@ _SECONDS: dict[str, float] = {
     "test_docker_engine.py": 145,
     "test_pods.py": 90,
     "test_cluster.py": 330,
+    "test_cluster_failures.py": 200,
+    "test_book_image.py": 150,
     "test_docker_services.py": 35,
     "test_deploy_containers.py": 50,
     "test_ranking_container.py": 20,
