@@ -405,6 +405,7 @@ def cluster(tmp_path):
 
 @needs_spark
 @pytest.mark.slow
+@pytest.mark.drill  # in each run it is on a cluster of containers: tests/engines/test_cluster.py
 def test_the_same_cells_give_the_same_outputs_on_a_cluster_started_by_hand(cluster, scratch, tmp_path):
     """nbval, strictly, with nothing changed but the address; cells whose outputs aren't compared (they repeat for the clock) are skipped."""
     notebook = json.loads((NOTEBOOKS / chapter("spark_recommendations").file).read_text(encoding="utf-8"))
