@@ -5,5 +5,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 python -m companion doctor || echo "The notebooks of a missing engine can't run; all others can."
+# in a cluster it runs as whoever shares the files, which may be root
+[ "$(id -u)" != 0 ] || set -- --allow-root "$@"
 exec python -m jupyterlab --ip=0.0.0.0 --port=8888 --no-browser \
   --LabApp.default_url=/lab/tree/notebooks/00-start-here/start_here.ipynb "$@"
