@@ -724,8 +724,16 @@ def test_the_service_boots_works_and_drains(monkeypatch):
         assert (status("/healthz"), status("/readyz"), status("/work")) == (200, 503, 503), "alive, but not ready"
         service.READY_AT = time.monotonic() - 1
         assert (status("/readyz"), status("/work"), status("/nothing")) == (200, 200, 404)
+        for _ in range(service.MOST_WAITING):
+            service.room.acquire()
+        assert (status("/work"), status("/readyz")) == (503, 200), (
+            "no room: sent away at once, and no less ready for it"
+        )
+        service.room.release(service.MOST_WAITING)
         service.draining.set()
         assert (status("/readyz"), status("/work")) == (503, 200), "out of the endpoints, but what arrives is answered"
+        service.overdue.set()
+        assert status("/work") == 503, "told, before the pod is killed"
     finally:
         server.shutdown()
         server.server_close()
