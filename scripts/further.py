@@ -64,7 +64,7 @@ def workers(kept: Mapping[str, Any]) -> str:
         rows.append(f"| {count} | {timing.median:.2f} | {times.estimate:.2f}{spread} | {times.estimate / count:.0%} |")
     return "\n".join(
         [
-            f"**More workers, on the same machine.** {kept['job']}, on a live cluster of workers with one thread each:",
+            f"**More workers.** {kept['job']}, on a live cluster of workers with one thread each:",
             "",
             "| workers | seconds | times one worker (95 %) | of a worker is used |",
             "|---:|---:|---:|---:|",
@@ -92,6 +92,9 @@ def stop(runs: Mapping[int, Timing], processors: int) -> str:
     said = f"It stops at {last}: {counts[-1]} workers are {_times(behind)} as fast as {last}"
     if last >= processors:
         return f"{said}, because {have}, and a further one finds none that is free."
+    following = counts[counts.index(last) + 1]
+    if faster(runs[last], runs[following]).high > 0.75 * following / last:
+        return f"{said}, although {have}: these rounds differ too much from each other to say what stops it."
     return f"{said}, although {have}: what stops it is not the processors."
 
 
