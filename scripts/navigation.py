@@ -1,5 +1,6 @@
-"""Write what follows from the book's list (companion/book.py): navigation and facts cells in every notebook, the
-contents tables of the start page and the README, and the start page's map.
+"""Write what follows from the book's list (companion/book.py) and from figures in the notebooks' metadata: navigation and facts cells
+in every notebook, the tables of larger sizes and of more workers in *Take it further*, the contents tables of the start page and
+the README, and the start page's map.
 
 usage: python scripts/navigation.py [--check]      --check writes nothing, names what is out of date, exits with 1
 """
@@ -10,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+import further
+import knobs
 import nbformat
 from nbformat import NotebookNode
 
@@ -123,12 +126,14 @@ def between_marks(text: str, content: str, where: str, marks: tuple[str, str] = 
 
 
 def write_cells(notebook: NotebookNode, chapter: Chapter) -> None:
-    """Replace the generated cells: navigation first and last, facts after the title."""
+    """Replace the generated cells: navigation first and last, facts after the title, tables behind *Take it further*."""
 
     def cell(name: str, source: str) -> NotebookNode:
         return nbformat.v4.new_markdown_cell(source, id=f"generated-{name}", metadata={"tags": [TAG]})
 
     own = [c for c in notebook.cells if TAG not in c.metadata.get("tags", [])]
+    for place in [n for n, c in enumerate(own) if further.HEADING in c.source.splitlines()]:
+        own[place + 1 : place + 1] = [cell(name, source) for name, source in further_tables(notebook).items()]
     line = navigation_line(chapter)
     notebook.cells = [cell("top", line), own[0], cell("facts", facts_line(chapter)), *own[1:], cell("bottom", line)]
     if chapter is START:
@@ -137,6 +142,16 @@ def write_cells(notebook: NotebookNode, chapter: Chapter) -> None:
                 entry.source = between_marks(entry.source, contents_table("../"), chapter.file)
             if MAP_MARKS[0] in entry.source:
                 entry.source = between_marks(entry.source, book_map(), chapter.file, MAP_MARKS)
+
+
+def further_tables(notebook: NotebookNode) -> dict[str, str]:
+    """What is measured of the notebook at other sizes and on more workers, by name of the cell that says it."""
+    kept, tables = notebook.metadata.get("companion", {}), {}
+    if "sizes" in kept:
+        tables["sizes"] = further.sizes(kept["sizes"], knobs.of(notebook))
+    if "workers" in kept:
+        tables["workers"] = further.workers(kept["workers"])
+    return tables
 
 
 def render() -> dict[Path, str]:

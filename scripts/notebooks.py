@@ -38,14 +38,15 @@ _THIS_RUN = re.compile(r"_\d+_[0-9a-f]{8}\b")
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def execute(notebook: NotebookNode, folder: Path, lines: Path | None = None) -> float:
+def execute(notebook: NotebookNode, folder: Path, lines: Path | None = None, *, live: bool = False) -> float:
     """Run every cell in a fresh kernel whose working directory is ``folder``; returns the seconds it took.
 
     Args:
         lines: the file that takes what the cells record; by default the one in the environment, if any.
+        live: on the engines that the shell's variables point at. Without it on the embedded ones, whatever the shell says:
+            stored outputs are theirs.
     """
-    # outputs are those of the embedded engines, whatever the maintainer's shell points at
-    env = {name: value for name, value in os.environ.items() if name not in engines.VARIABLES}
+    env = {name: value for name, value in os.environ.items() if live or name not in engines.VARIABLES}
     env |= {"COMPANION_RECORD": str(lines)} if lines else {}
     client = NotebookClient(
         notebook,

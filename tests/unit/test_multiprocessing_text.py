@@ -220,7 +220,7 @@ def test_the_cluster_s_cells_run_as_they_are_printed(scratch):
         kernel.run("import time")
         for source in cells[: next(n for n, source in enumerate(cells) if source.startswith("def reduce(")) + 1]:
             if "plain" not in source and "frequencies" not in source:
-                reply = kernel.run(source.replace("documents=96_000", "documents=100, real=False"))
+                reply = kernel.run(source.replace("documents=DOCUMENTS", "documents=100, real=False"))
                 assert reply["status"] == "ok", f"{reply.get('evalue')}, in\n{source}"
         (printed,) = chapters.printed_code(entry, "Take it further")
         reply = kernel.run(printed)
