@@ -1,12 +1,13 @@
 """A shop's event log: what customers looked at, put into the cart, bought and rated, each driven by a known taste.
 
 Simulated, so that the probability of every choice is known: the best ranking that anybody could make is the planted truth.
-``fetch_movielens`` gets a public original in the same shape, and ``sample_ratings`` finds the one inside PySpark.
+``fetch_movielens`` gets a public original in the same shape, and ``sample_ratings`` copies the one inside PySpark.
 """
 
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -173,11 +174,15 @@ def write_parquet(folder: Path, shop: Shop, parts: int = 8) -> None:
                 pq.write_table(part, folder / name / f"part-{number:03d}.parquet")
 
 
-def sample_ratings() -> Path:
-    """The 1,501 ratings that ship inside PySpark: ``user::movie::stars::seconds``, 30 users, 100 films, no header.
+def sample_ratings(folder: Path) -> Path:
+    """A copy of the 1,501 ratings that ship inside PySpark: ``user::movie::stars::seconds``, 30 users, 100 films, no header.
+
+    Args:
+        folder: where it goes; the package's own folder is not one that a cluster's machines share.
 
     Raises:
         DatasetError: PySpark is not installed, or without its example data.
+        WorkspaceError: the disk is full.
     """
     found = find_spec("pyspark")
     path = (
@@ -187,7 +192,8 @@ def sample_ratings() -> Path:
     )
     if path is None or not path.is_file():
         raise DatasetError("sample_movielens_ratings.txt comes with pip's pyspark, which is not installed here")
-    return path
+    with disk_errors(folder):
+        return Path(shutil.copy(path, folder))
 
 
 def fetch_movielens() -> Shop:

@@ -162,9 +162,10 @@ def used_postgres(cluster: Cluster) -> float:
 
 
 def used_prometheus(cluster: Cluster) -> float:
+    """Targets beside the cluster's own, which it has asked."""
     with prometheus.connect() as api:
-        jobs = api.get("api/v1/label/job/values").json()["data"]
-    return len(set(jobs) - OWN_JOBS)
+        asked = set(api.get("api/v1/label/instance/values").json()["data"])
+    return len(asked - {f"127.0.0.1:{cluster.env[name]}" for name in ("METRICS_PORT", "DASK_DASHBOARD_PORT")})
 
 
 #: each notebook, what shows that it has really been on the cluster, and by how much more than the asking itself

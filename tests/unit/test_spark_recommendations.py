@@ -170,14 +170,14 @@ def test_a_table_without_its_columns_and_a_full_disk_are_named(tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_ratings_inside_pyspark(monkeypatch):
-    lines = shop.sample_ratings().read_text().splitlines()
+def test_the_ratings_inside_pyspark(monkeypatch, tmp_path):
+    lines = shop.sample_ratings(tmp_path).read_text().splitlines()
     assert len(lines) == 1_501
     users, films, stars, _ = np.array([line.split("::") for line in lines], int).T
     assert (len(set(users)), len(set(films))) == (30, 100) and set(stars) == {1, 2, 3, 4, 5}
     monkeypatch.setattr(shop, "find_spec", lambda _: None)
     with pytest.raises(DatasetError, match="not installed here"):
-        shop.sample_ratings()
+        shop.sample_ratings(tmp_path)
 
 
 # The public original, from a server of the test's own.
