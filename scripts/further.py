@@ -46,7 +46,7 @@ def sizes(kept: Mapping[str, Any], knob: knobs.Knob) -> str:
             "",
             "Memory is the most that the kernel and all processes below it took together (proportional set sizes: a page that several share "
             "counts once), disk the most that lay in the scratch folder.",
-            f"Measured on {kept['machine']}, which had nothing else to do.",
+            f"Measured on {kept['machine']}.",
             "The last row is computed: the straight line through the two above it, a fixed part and a part for each unit. "
             "It does not know what begins only behind them, such as a memory that is full.",
         ]
