@@ -97,11 +97,11 @@ up)
   mkdir -p .cache "$FILES"
   make_passwords
   images
-  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8081}" --dashboard "${DASK_DASHBOARD_PORT:-8787}"
+  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8082}" --dashboard "${DASK_DASHBOARD_PORT:-8787}"
   # shellcheck disable=SC2086  # words are meant
   $compose -p "$PROJECT" -f docker/compose.yaml up -d --no-build ${CLUSTER_SERVICES:-}
   # shellcheck disable=SC2046  # words are meant
-  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8081}" --dashboard "${DASK_DASHBOARD_PORT:-8787}" \
+  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8082}" --dashboard "${DASK_DASHBOARD_PORT:-8787}" \
     --services $(running)
   exports
   ;;

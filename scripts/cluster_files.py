@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="PROMETHEUS_PASSWORD has to be set.")
     parser.add_argument("folder", type=Path, help="where to")
     parser.add_argument("--services", nargs="+", default=[], help="compose services that run")
-    parser.add_argument("--counters", default="8081", help="port of the services' counters")
+    parser.add_argument("--counters", default="8082", help="port of the services' counters")
     parser.add_argument("--dashboard", default="8787", help="port of Dask's dashboard")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

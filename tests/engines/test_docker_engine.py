@@ -312,9 +312,10 @@ def test_the_variable_leads_to_the_engine(client, monkeypatch):
         pytest.skip("the engine is not at its usual socket")
     monkeypatch.setenv("DOCKER_HOST", checked("DOCKER_HOST", "unix:///var/run/docker.sock"))
     monkeypatch.setenv("COMPANION_BASE_IMAGE", checked("COMPANION_BASE_IMAGE", engine.base_image(client)))
-    with engine.connect() as found:
-        assert found.info()["ID"] == client.info()["ID"]
-        assert engine.base_image(found) == engine.base_image(client)
+    found = engine.connect()
+    assert found.info()["ID"] == client.info()["ID"]
+    assert engine.base_image(found) == engine.base_image(client)
+    found.close()
 
 
 def test_where_ci_insists_a_missing_engine_fails_unless_it_says_why(monkeypatch):

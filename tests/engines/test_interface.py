@@ -112,6 +112,7 @@ def test_no_module_reads_a_live_variable_that_it_does_not_name():
         }  # fmt: skip
         # of the machine, not of an engine elsewhere
         local = {"JAVA_HOME", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON", "UV_CACHE_DIR", "PIP_INDEX_URL"}
+        local |= {"SPARK_LOCAL_IP", "SPARK_LOCAL_DIRS"}
         assert read <= set(module.VARIABLES) | local, name
 
 

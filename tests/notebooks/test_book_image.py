@@ -87,7 +87,7 @@ def test_the_start_page_is_the_same_in_a_browser(book):
 def test_a_notebook_runs_in_it(book):
     """One with an engine of its own beside Python, under strict nbval: what is stored is what the image shows."""
     running, _, _ = book
-    path = "notebooks/00-start-here/start_here.ipynb"
+    path = "notebooks/12-privacy-and-strategy/encryption_access_control.ipynb"
     done = running.exec_run(["python", "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider", path])
     assert done.exit_code == 0, done.output.decode()[-4000:]
 

@@ -292,6 +292,7 @@ WHOLE = {
     "companion/engines/pysyft/jobs.py:prepare": "uv, which has to find and log in to the reader's package index",
     "scripts/bench.py:run_notebook": "a notebook as a reader would run it",
     "scripts/notebooks.py:execute": "without the live engines, by a list of its own",
+    "scripts/sizes.py:run_at": "a notebook as a reader would run it",
     "scripts/runtimes.py:compose": "docker's client, the reader's own program",
 }
 

@@ -17,7 +17,6 @@ NEEDED = (
     "pyspark.core.context:SparkContext._gateway",
     "pyspark.core.context:SparkContext._active_spark_context",
     "pyspark.core.context:SparkContext._ensure_initialized",
-    "pyspark.core.context:SparkContext._jsc",
 )
 
 
@@ -61,6 +60,9 @@ def end_java() -> None:
 
 
 def executors_of(context: SparkContext) -> int:
-    """How many executors have reported to the driver; what Spark counts is block managers, its own among them."""
+    """How many executors have reported to the driver; what Spark counts is block managers, its own among them.
+
+    By ``_jsc``, which only an instance has: ``connect()`` on any cluster would notice that it is gone.
+    """
     java: Any = context._jsc
     return int(java.sc().getExecutorMemoryStatus().size()) - 1

@@ -23,6 +23,8 @@ _DOCKER = (
     "test_docker_services.py",
     "test_docker_engine.py",
     "test_cluster.py",
+    "test_cluster_failures.py",
+    "test_book_image.py",
     "test_deploy_containers.py",
     "test_pods.py",
     "test_recommender_shops.py",
