@@ -60,6 +60,10 @@ images() { # one that is not given is built, by what builds them everywhere else
   [ -n "${BOOK_IMAGE:-}" ] || ! profile lab || scripts/images.sh book
 }
 
+files() { # once before the containers mount them, and once with the targets that are there then
+  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8082}" --dashboard "${DASK_DASHBOARD_PORT:-8787}" "$@"
+}
+
 running() { docker ps --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Label "com.docker.compose.service"}}' | sort -u; }
 
 exports() { # what leads a notebook on this machine to the cluster
@@ -97,12 +101,11 @@ up)
   mkdir -p .cache "$FILES"
   make_passwords
   images
-  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8082}" --dashboard "${DASK_DASHBOARD_PORT:-8787}"
+  files
   # shellcheck disable=SC2086  # words are meant
   $compose -p "$PROJECT" -f docker/compose.yaml up -d --no-build ${CLUSTER_SERVICES:-}
   # shellcheck disable=SC2046  # words are meant
-  .venv/bin/python scripts/cluster_files.py "$FOLDER" --counters "${METRICS_PORT:-8082}" --dashboard "${DASK_DASHBOARD_PORT:-8787}" \
-    --services $(running)
+  files --services $(running)
   exports
   ;;
 down)

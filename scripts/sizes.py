@@ -18,7 +18,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,19 +110,9 @@ def _kernel(process: subprocess.Popen[str]) -> int:
 @contextmanager
 def _peak_disk(folder: Path) -> Iterator[list[int]]:
     """Bytes that lie below the folder, looked at again and again while the block runs: the largest last."""
-    seen, done = [0], threading.Event()
-
-    def look() -> None:
-        while not done.wait(_LOOK_SECONDS):
-            seen.append(max(seen[-1], disk_use(folder)))
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    seen = [0]
+    with measure.sampling(lambda: seen.append(max(seen[-1], disk_use(folder))), _LOOK_SECONDS):
         yield seen
-    finally:
-        done.set()
-        thread.join()
 
 
 def disk_use(folder: Path) -> int:

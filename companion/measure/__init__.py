@@ -2,7 +2,7 @@
 whose names stand here too, ``load`` and ``drift``."""
 
 from companion.measure.figures import recorded, runs_of
-from companion.measure.memory import Peak, peak_memory
+from companion.measure.memory import Peak, peak_memory, sampling
 from companion.measure.scaling import PLAIN, Law, fit_amdahl, fit_usl, outlook, speedup_table, worker_counts
 from companion.measure.timing import Interval, Timing, faster, record, repeat, rounds
 
@@ -22,6 +22,7 @@ __all__ = [
     "repeat",
     "rounds",
     "runs_of",
+    "sampling",
     "speedup_table",
     "worker_counts",
 ]

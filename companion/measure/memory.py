@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,20 +38,32 @@ def peak_memory(pid: int | None = None, interval: float = 0.05) -> Iterator[Peak
     """
     import psutil
 
-    peak, done = Peak(), threading.Event()
+    peak = Peak()
     root, counted = psutil.Process(pid), dict[int, tuple[int, int, int]]()
     known = {child.pid for child in root.children(recursive=True)}
 
     def sample() -> None:
+        peak.bytes = max(peak.bytes, _tree_memory(root, known, counted))
+
+    with sampling(sample, interval):
+        yield peak
+
+
+@contextmanager
+def sampling(look: Callable[[], None], interval: float) -> Iterator[None]:
+    """Call ``look`` on a thread of its own while the block runs: at once, and then every ``interval`` seconds."""
+    done = threading.Event()
+
+    def work() -> None:
         while True:
-            peak.bytes = max(peak.bytes, _tree_memory(root, known, counted))
+            look()
             if done.wait(interval):
                 return
 
-    thread = threading.Thread(target=sample, daemon=True)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        yield peak
+        yield
     finally:
         done.set()
         thread.join()

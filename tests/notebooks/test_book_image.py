@@ -12,9 +12,9 @@ import sys
 
 import pytest
 import requests
+from browser import IDLE, START_TEXT, new_page
 from containers import ROOT, built, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
 from processes import until
-from test_lab import CHROMIUM, FLAGS, IDLE, START_TEXT
 
 from companion import checkout
 from companion.processes.environment import for_child
@@ -67,19 +67,10 @@ def test_its_doctor_says_what_this_machines_says(book):
 
 def test_the_start_page_is_the_same_in_a_browser(book):
     _, address, token = book
-    if CHROMIUM is None:
-        if os.environ.get("COMPANION_REQUIRE_ENGINES") == "1":
-            pytest.fail("chromium is not installed")
-        pytest.skip("no chromium here (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    with new_page() as page:
         page.goto(f"{address}/?token={token}")  # leads to the start page by itself
         page.wait_for_selector(IDLE, timeout=120_000)
         shown = page.evaluate(START_TEXT)
-        browser.close()
     notebook = (checkout.folder("notebooks") / "00-start-here" / "start_here.ipynb").read_text(encoding="utf-8")
     assert shown == ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 

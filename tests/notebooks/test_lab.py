@@ -2,27 +2,17 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+from browser import IDLE, START_TEXT, new_page
 from processes import assert_gone, new_mark, until
 
 from companion import checkout
 
 ROOT = checkout.folder()
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 #: of each code cell its execution count, of the notebook's model: JupyterLab draws what is out of sight when it has the time
 COUNTS = """() => [...jupyterapp.shell.currentWidget.content.model.cells]
     .filter(cell => cell.type === 'code').map(cell => cell.executionCount)"""
@@ -32,9 +22,6 @@ ANSWERED = """() => {
     const answered = context.ready.then(() => context.session.kernel.requestExecute({code: ''}).done).then(() => true)
     return Promise.race([answered, new Promise(resolve => setTimeout(() => resolve(false), 5000))])
 }"""
-#: the source of each cell that is open
-START_TEXT = """() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.sharedModel.source)"""
-IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
 
 pytestmark = pytest.mark.slow
 
@@ -95,22 +82,13 @@ def test_it_listens_on_loopback_only_and_asks_for_a_token(lab):
 
 @pytest.fixture(scope="module")
 def page(lab):
-    if CHROMIUM is None:
-        if os.environ.get("COMPANION_REQUIRE_ENGINES") == "1":
-            pytest.fail("chromium is not installed")
-        pytest.skip("no chromium here (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    with new_page() as page:
         page.requested = []
         page.on("request", lambda request: page.requested.append(request.url))
         page.goto(f"{lab['url']}?token={lab['token']}")  # leads to the start page by itself
         page.wait_for_selector(IDLE, timeout=90_000)
         assert until(lambda: page.evaluate(ANSWERED), 90), "the kernel does not answer"
         yield page
-        browser.close()
 
 
 def test_the_start_page_runs_in_a_browser(page):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from companion.engines import _embedded
+from companion.engines import _embedded, _shared
 from companion.engines._ladder import UNKNOWN, Status, climb, variable
 from companion.errors import EngineUnavailable
 from companion.processes.server import answers, package_version
-from companion.workspace import disk_errors, workspace
+from companion.workspace import workspace
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -182,15 +181,8 @@ def require(client: Client, folder: Path | None = None, *, needs: int = _LEAST_F
         missing += [] if not path or os.path.exists(path) else ["file"]
         return missing + ([] if shutil.disk_usage(dask_worker.local_directory).free >= needs else ["disk"])
 
-    token = None if folder is None else Path(folder) / f".seen-{secrets.token_hex(8)}"
-    try:
-        if token:
-            with disk_errors(token.parent):
-                token.touch()
-        found = client.run(find, str(token or ""))
-    finally:
-        if token:
-            token.unlink(missing_ok=True)
+    with _shared.token(folder) as path:
+        found = client.run(find, path)
     _complain(
         [worker for worker, missing in found.items() if "package" in missing],
         len(found),

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.engines import _shared
 from companion.engines._ladder import variable
 from companion.engines.spark import _private
 from companion.errors import EngineUnavailable
 from companion.processes import wait
 from companion.quiet import quiet
-from companion.workspace import disk_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,15 +60,8 @@ def require(session: SparkSession, folder: Path | None = None, *, needs: int = _
     """
     if not (variable("SPARK_REMOTE") or (variable("SPARK_MASTER") or "").startswith("spark://")):
         return
-    token = None if folder is None else Path(folder) / f".seen-{secrets.token_hex(8)}"
-    try:
-        if token:
-            with disk_errors(token.parent):
-                token.touch()
-        found = _asked(session, str(token or ""), needs)
-    finally:
-        if token:
-            token.unlink(missing_ok=True)
+    with _shared.token(folder) as path:
+        found = _asked(session, path, needs)
     for missing, message in (
         (
             "package",
