@@ -57,7 +57,7 @@ def answers(url: str) -> bool:
 
 def test_it_answers_on_loopback_and_wants_its_passwords(cluster, told, monkeypatch):
     for container in cluster.containers():
-        assert until(lambda c=container: c.reload() or state(c) in ("running", "healthy"), 60), (
+        assert until(lambda c=container: c.reload() or state(c) in ("running", "healthy"), 300), (
             container.name,
             container.logs(),
         )
@@ -91,7 +91,7 @@ def test_it_answers_on_loopback_and_wants_its_passwords(cluster, told, monkeypat
 def test_its_services_answer_and_are_counted(cluster, told):
     proxy = f"http://127.0.0.1:{cluster.env['PROXY_PORT']}"
     for service, example in EXAMPLES.items():
-        assert until(lambda s=service: answers(f"{proxy}/{s}/healthz"), 60), service
+        assert until(lambda s=service: answers(f"{proxy}/{s}/healthz"), 300), service
         reply = requests.post(f"{proxy}/{service}/predict", json={"instances": [example]}, timeout=60)
         assert reply.status_code == 200 and len(reply.json()["predictions"]) == 1
         assert requests.get(f"{proxy}/{service}/metrics", timeout=20).status_code == 404, "the counters stay inside"
@@ -103,9 +103,9 @@ def test_its_services_answer_and_are_counted(cluster, told):
             found = api.get("api/v1/query", params={"query": "up == 1"}).json()["data"]["result"]
             return {series["metric"]["job"] for series in found}
 
-        assert until(lambda: up() == OWN_JOBS, 60), up()
+        assert until(lambda: up() == OWN_JOBS, 300), up()
         query = {"query": 'sum(service_requests_total{job="nlp_service"}) > 0'}
-        assert until(lambda: api.get("api/v1/query", params=query).json()["data"]["result"], 60)
+        assert until(lambda: api.get("api/v1/query", params=query).json()["data"]["result"], 300)
 
 
 IN_THE_LAB = """
@@ -125,7 +125,7 @@ with spark.connect(memory="600m") as session:
 
 def test_jupyterlab_in_a_container_of_the_cluster_has_its_engines(cluster):
     (lab,) = cluster.containers("lab")
-    assert until(lambda: lab.reload() or state(lab) == "healthy", 120), lab.logs()
+    assert until(lambda: lab.reload() or state(lab) == "healthy", 300), lab.logs()
     at, token = f"http://127.0.0.1:{cluster.env['LAB_PORT']}", secrets_of(cluster)["JUPYTER_TOKEN"]
     assert requests.get(f"{at}/api/contents", timeout=30).status_code == 403
     new = requests.put(f"{at}/api/contents/notebooks/mine.txt?token={token}", json={"type": "file", "format": "text", "content": "x"}, timeout=30)  # fmt: skip

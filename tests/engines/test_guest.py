@@ -149,13 +149,18 @@ def database_dump(owner) -> dict:
     ("arguments", "printed"),
     [
         (
-            ("encryption_access_control", "5-17,21-39,45-47,51-52,60"),
+            (
+                "encryption_access_control",
+                "encryption-b-004..encryption-b-015,encryption-b-019..encryption-b-037,"
+                "encryption-b-043..encryption-b-045,encryption-b-049..encryption-b-050,encryption-b-058",
+            ),
             "switches security off          refused",
         ),
         (
             (
                 "sql_partitioning",
-                "5-6,8,10-11,13-14,16-17,19,21,23-24,31,39,41,43,45,47,49,51-52,54-55,61,63-64,81",
+                "sql-partitio-004..sql-partitio-b04,sql-partitio-042,sql-partitio-052..sql-partitio-073,"
+                "sql-partitio-087..sql-partitio-090,sql-partitio-103",
                 "5_000_000=20_000",
                 "< 0.005=< 0.5",
             ),
@@ -185,7 +190,7 @@ def test_the_old_cells_would_have_been_noticed(readers_database):
     cells(
         {"DATABASE_URL": url},
         "sql_partitioning",
-        "8,61",
+        "sql-partitio-009,sql-partitio-087",
         f'schema = guest.schema(connection, "metering")={old}'.replace("schema = ", "", 1),
         "--then",
         "kill",
@@ -308,17 +313,27 @@ def store_dump(client) -> dict:
     [
         (
             (
-                *("redis_caching", "5,7,9,11,13,25,27,29-30,32,34-35,37,39,41,43-44,46-47,59,61,74"),
-                *("--before", "27:from companion import measure; from companion.measure import load"),
-                *("--before", "59:import io; impatient = doomed = io.BytesIO(); restarted = []"),
+                *(
+                    "redis_caching",
+                    "redis-cachin-006..redis-cachin-025,redis-cachin-050..redis-cachin-207,"
+                    "redis-cachin-166..redis-cachin-168,redis-cachin-181",
+                ),
+                *("--before", "redis-cachin-055:from companion import measure; from companion.measure import load"),
+                *("--before", "redis-cachin-166:import io; impatient = doomed = io.BytesIO(); restarted = []"),
             ),
             "by token, the slow one removes: 0 · the holder: 1",
         ),
         (
-            ("redis_memory", "5,8,10,12,16,20,26,50,52,65", "--before", "26:import math"),
+            (
+                "redis_memory",
+                "redis-memory-004,redis-memory-007..redis-memory-011,redis-memory-015,redis-memory-019,"
+                "redis-memory-025,redis-memory-049..redis-memory-051,redis-memory-064",
+                "--before",
+                "redis-memory-025:import math",
+            ),
             "the same 200 entries, three ways",
         ),
-        (("start_here", "10"), "hello from a real server"),
+        (("start_here", "dbfb2f6a"), "hello from a real server"),
     ],
     ids=["redis_caching", "redis_memory", "start_here"],
 )
@@ -441,7 +456,10 @@ def account_dump(session, url: str) -> dict:
 @pytest.mark.parametrize("ending", ["end", "kill"])
 @pytest.mark.parametrize(
     ("name", "chosen"),
-    [("boto3_autoscaling", "14-25"), ("cloudformation_autoscaling", "5-7,24-31")],
+    [
+        ("boto3_autoscaling", "03116036..55d77916"),
+        ("cloudformation_autoscaling", "8e80d5fe..cdbd0d6a,8ebf311b..4e6a8cdb"),
+    ],
     ids=["boto3_autoscaling", "cloudformation_autoscaling"],
 )
 def test_a_run_that_ends_early_leaves_a_readers_account_as_it_was(

@@ -114,11 +114,11 @@ def test_what_port_forward_asks_is_open_on_the_pods_own_loopback(cluster):
 
 @pytest.fixture(scope="module")
 def dask_client(cluster):
-    """As a reader would have it: the variable, and the engine's own connect()."""
+    """As a reader would have it: the variable, and the engine's own connect(), with time enough beside the service's load."""
     assert until(lambda: all(p.status.ready for p in cluster.of("dask-worker")), 300), told(cluster)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DASK_SCHEDULER_ADDRESS", f"tcp://127.0.0.1:{cluster.forwarded(8786)}")
-        client = dask.connect()
+        client = dask.connect(timeout=60)
     dask.require(client)
     yield client
     client.close()

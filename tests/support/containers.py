@@ -1,9 +1,12 @@
 """What the container tests share: the engine, or why there is none; a build context with trained models."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +55,16 @@ def labels_of_a_module(client):
     engine.sweep(labels, client)
 
 
+@contextmanager
+def building() -> Iterator[None]:
+    """One process at a time builds the book's images: two that begin together would do all of it twice."""
+    lock = ROOT / ".cache" / "images.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def built(client, name: str) -> str:
     """An image of the book's own, ``worker`` or ``book``, as scripts/images.sh builds it: from the engine's cache where it is there.
 
@@ -59,7 +72,8 @@ def built(client, name: str) -> str:
         Its tag.
     """
     env = {**os.environ, "COMPANION_BASE_IMAGE": engine.base_image(client)}
-    done = subprocess.run([ROOT / "scripts" / "images.sh", name], env=env, capture_output=True, text=True)
+    with building():
+        done = subprocess.run([ROOT / "scripts" / "images.sh", name], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return f"companion/{name}:latest"
 

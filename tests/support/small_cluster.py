@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containers import DOCKER, ROOT, SERVICES, skip_or_fail
+from containers import DOCKER, ROOT, SERVICES, building, skip_or_fail
 from readme import checked
 
 from companion.engines import docker as engine
@@ -236,10 +236,13 @@ def running(client, folder: Path, **more: str) -> Iterator[Cluster]:
         if not (DOCKER / name / "model" / "manifest.json").is_file():
             subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, cwd=ROOT)
     project = f"companion-test-{uuid.uuid4().hex[:8]}"
-    env = {name: str(free_port()) for name in PORTS} | stand_ins(client, folder)
-    env |= {"COMPOSE_PROJECT_NAME": project, "COMPANION_BASE_IMAGE": engine.base_image(client), **more}
+    env = {"COMPOSE_PROJECT_NAME": project, "COMPANION_BASE_IMAGE": engine.base_image(client), **more}
+    with building():
+        env |= stand_ins(client, folder)
     try:
-        said = script("up", env)
+        with building():  # the ports after the wait: who has waited long may find them taken
+            env |= {name: str(free_port()) for name in PORTS}
+            said = script("up", env)
         assert said.returncode == 0, said.stdout[-1500:] + said.stderr[-3000:]
         yield Cluster(client, project, env, said.stdout)
     finally:

@@ -18,18 +18,18 @@ _PER_NOTEBOOK = {
     "test_nbgrader.py": ("nbgrader", 0.4, 25),
     "test_killed_kernel.py": ("drill", 0.8, 10),
 }
-#: modules that share one Docker engine: never two at a time
-_DOCKER = (
-    "test_docker_services.py",
-    "test_docker_engine.py",
-    "test_cluster.py",
-    "test_cluster_failures.py",
-    "test_book_image.py",
-    "test_deploy_containers.py",
-    "test_pods.py",
-    "test_recommender_shops.py",
-    "test_ranking_container.py",
-)
+#: modules that ask a Docker engine: of one group never two at a time, since they share ports, images, the names of places
+_DOCKER = {
+    "docker cluster": (
+        "test_cluster.py",
+        "test_cluster_failures.py",
+        "test_deploy_containers.py",
+        "test_docker_services.py",
+        "test_recommender_shops.py",
+    ),
+    "docker": ("test_docker_engine.py", "test_pods.py", "test_book_image.py", "test_ranking_container.py"),
+}
+_DOCKER_GROUP = {module: group for group, modules in _DOCKER.items() for module in modules}
 #: of a notebook's exercises: a whole round sees the set-up as a student's kernel does, before any wrong answer has been at it
 _FIRST = "test_the_source_earns_every_automatic_point_and_a_blank_copy_none"
 _LAST = "test_the_exercises_leave_nothing_behind"
@@ -100,7 +100,7 @@ def group(nodeid: str) -> str:
     chapter = chapter_of(nodeid)
     if chapter and name in _PER_NOTEBOOK:
         return f"{chapter.name} {_PER_NOTEBOOK[name][0]}"
-    return "docker" if name in _DOCKER else path
+    return _DOCKER_GROUP.get(name, path)
 
 
 @cache
@@ -111,7 +111,7 @@ def weight(nodeid: str) -> float:
     if chapter and name in _PER_NOTEBOOK:
         _, share, least = _PER_NOTEBOOK[name]
         return max(share * chapters.seconds(chapter), least)
-    return sum(_SECONDS.get(n, _SHORT) for n in (_DOCKER if name in _DOCKER else (name,)))
+    return sum(_SECONDS.get(n, _SHORT) for n in _DOCKER.get(group(nodeid), (name,)))
 
 
 def sort(items: list[pytest.Item]) -> None:
