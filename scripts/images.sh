@@ -7,9 +7,11 @@ set -eu
 cd "$(dirname "$0")/.."
 docker version >/dev/null 2>&1 || { echo "no Docker engine answers: install one, or set DOCKER_HOST" >&2; exit 1; }
 [ $# -gt 0 ] || set -- model_server nlp_service
-# a package index that pip is told to use here is used in the build too; it is no part of the image
-INDEX=$(.venv/bin/python -c 'from companion.engines import docker; print(docker.package_index() or "")')
-VERSION=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("scalable-ai-companion"))')
+# a package index that pip is told to use here is used in the build too; it is no part of the image. On a machine with nothing but
+# Docker there is no environment yet, and only the variable can say one
+INDEX=${PIP_INDEX_URL:-}
+[ ! -x .venv/bin/python ] || INDEX=$(.venv/bin/python -c 'from companion.engines import docker; print(docker.package_index() or "")')
+VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' companion/__init__.py)
 build() { # TAG FOLDER OPTION...; the classic builder where there is no other; its log only when it fails
   tag=$1 context=$2
   shift 2

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -76,19 +77,35 @@ def test_an_overlay_renames_images_that_are_there():
             assert image["name"] in used, path
 
 
-def test_a_version_that_comes_to_mean_another_image_is_said(tmp_path):
-    """Against a docker whose images are files: their content is their id."""
+@pytest.fixture
+def images(tmp_path):
+    """``scripts/images.sh worker`` against a docker whose images are files: their content is their id."""
     (tmp_path / "docker").write_text(
         "#!/bin/sh\ncd $(dirname $0)\nfile() { echo $1 | tr / _; }\ncase $1 in\n"
         "build) echo $BUILT >$(file $3) ;;\ntag) cp $(file $2) $(file $3) ;;\n"
         "image) case $4 in *Size*) echo 1000000 ;; *) cat $(file $5) ;; esac ;;\nesac\n"
     )
     (tmp_path / "docker").chmod(0o755)
-    said = []
-    for built in ("january", "january", "february"):
-        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILT": built}
-        command = [str(ROOT / "scripts" / "images.sh"), "worker"]
-        said.append(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+
+    def run(content: str, root: Path = ROOT) -> str:
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "BUILT": content}
+        command = [str(root / "scripts" / "images.sh"), "worker"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    return run
+
+
+def test_a_machine_with_nothing_but_docker_builds_them(images, tmp_path):
+    """Where no environment has been made: README's way to the book as an image."""
+    for path in ("scripts/images.sh", "companion/__init__.py"):
+        (tmp_path / "checkout" / path).parent.mkdir(parents=True)
+        shutil.copy(ROOT / path, tmp_path / "checkout" / path)
+    assert "building companion/worker" in images("january", tmp_path / "checkout")
+    assert (tmp_path / f"companion_worker:{version('scalable-ai-companion')}").read_text() == "january\n"
+
+
+def test_a_version_that_comes_to_mean_another_image_is_said(images):
+    said = [images(content) for content in ("january", "january", "february")]
     assert "another image" not in said[0] + said[1]
     assert f"companion/worker:{version('scalable-ai-companion')} was another image before: january" in said[2]
 
