@@ -192,8 +192,7 @@ def test_the_old_cells_would_have_been_noticed(readers_database):
         "sql_partitioning",
         "sql-partitio-009,sql-partitio-087",
         f'schema = guest.schema(connection, "metering")={old}'.replace("schema = ", "", 1),
-        "--then",
-        "kill",
+        *("--before", "sql-partitio-009:ROWS = 1000", "--then", "kill"),
     )
     assert database_dump(owner) != before
 

@@ -240,7 +240,7 @@ def _build(
             return SparkSession.builder.appName("companion").config(map=every).getOrCreate()
     except (PySparkRuntimeError, OSError) as error:
         said = log.read_text(errors="replace") if log.exists() else str(error)
-        raise java.explained(said) from error
+        raise java.explained(said, error) from error
 
 
 def plan(frame: DataFrame) -> str:
