@@ -1,4 +1,4 @@
-"""Exit code 0 when the service in this container wants traffic. A few milliseconds of standard library; no curl needed."""
+"""Exit code 0 when the service in this container wants traffic. The standard library is enough; no curl needed."""
 
 import http.client
 import os

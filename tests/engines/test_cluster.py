@@ -61,6 +61,10 @@ def test_it_answers_on_loopback_and_wants_its_passwords(cluster, told, monkeypat
             container.name,
             container.logs(),
         )
+    mounted = [mount for c in cluster.containers() for mount in c.attrs["Mounts"] if mount["Type"] == "volume"]
+    assert mounted and all(mount["Name"].startswith(cluster.project) for mount in mounted), (
+        "it would outlive its container"
+    )
     published = [p for c in cluster.containers() for ports in c.ports.values() for p in ports or ()]
     assert {p["HostIp"] for p in published} == {"127.0.0.1"}
     # Prometheus is on the machine's own network, and publishes nothing: it listens where it is told to

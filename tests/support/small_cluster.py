@@ -48,14 +48,12 @@ USER 101
 """
 # all that the checks of their health ask of it
 REDIS_CLI = """\
-#!/usr/local/bin/python
-import os, socket, sys
-
-user = [sys.argv[2]] if sys.argv[1] == "--user" else []
-words = [["AUTH", *user, os.environ["REDISCLI_AUTH"]], [sys.argv[-1].upper()], ["QUIT"]]
-with socket.create_connection(("127.0.0.1", 6379), 2) as server:
-    server.sendall("".join(" ".join(line) + "\\r\\n" for line in words).encode())
-    print(server.makefile().read())
+#!/bin/bash
+# redis-cli [--user NAME] ping
+user=; [ "$1" != --user ] || user="$2 "
+exec 3<>/dev/tcp/127.0.0.1/6379
+printf 'AUTH %s%s\\r\\n%s\\r\\nQUIT\\r\\n' "$user" "$REDISCLI_AUTH" "${@: -1}" >&3
+cat <&3
 """
 # what the public image of PostgreSQL does at its first start
 ENTRYPOINT = """\
