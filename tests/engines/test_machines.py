@@ -163,6 +163,12 @@ def test_empty_variables_are_unset_ones():
     assert start("spark", "nice", **empty) == "started"
 
 
+@needs_java
+@pytest.mark.slow
+def test_what_an_ended_session_over_spark_connect_has_left_behind_is_in_nobodys_way():
+    assert start("spark", SPARK_CONNECT_MODE_ENABLED="1") == "started"
+
+
 # a server leaves no file open
 
 

@@ -5,6 +5,7 @@ a manifest could have wrong is tried beside it. Without a Docker engine or the i
 """
 
 import copy
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -133,6 +134,9 @@ def spark_session(cluster):
     yield session
     session.client.set_retry_policies([])  # the server has been ended meanwhile: its client would ask for ten minutes
     session.stop()
+    os.environ.pop(
+        "SPARK_CONNECT_MODE_ENABLED", None
+    )  # which PySpark sets and leaves: the next modules' processes would have it
 
 
 def dask_job(client, tasks: int, size: int):

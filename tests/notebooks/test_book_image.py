@@ -12,7 +12,7 @@ import sys
 
 import pytest
 import requests
-from browser import IDLE, START_TEXT, new_page
+from browser import IDLE, new_page, sources
 from containers import ROOT, built, client_of_a_module, labels_of_a_module  # noqa: F401  (fixtures)
 from processes import until
 
@@ -70,7 +70,7 @@ def test_the_start_page_is_the_same_in_a_browser(book):
     with new_page() as page:
         page.goto(f"{address}/?token={token}")  # leads to the start page by itself
         page.wait_for_selector(IDLE, timeout=120_000)
-        shown = page.evaluate(START_TEXT)
+        shown = sources(page)
     notebook = (checkout.folder("notebooks") / "00-start-here" / "start_here.ipynb").read_text(encoding="utf-8")
     assert shown == ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
 

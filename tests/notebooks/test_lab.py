@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from browser import IDLE, START_TEXT, new_page
+from browser import IDLE, new_page, sources
 from processes import assert_gone, new_mark, until
 
 from companion import checkout
@@ -113,7 +113,7 @@ def drawn(page, selector: str, least: int) -> bool:
 
 def test_the_page_is_the_one_of_this_checkout(page):
     notebook = json.loads((ROOT / "notebooks" / "00-start-here" / "start_here.ipynb").read_text(encoding="utf-8"))
-    assert page.evaluate(START_TEXT) == ["".join(cell["source"]) for cell in notebook["cells"]]
+    assert sources(page) == ["".join(cell["source"]) for cell in notebook["cells"]]
 
 
 def test_the_diagram_is_drawn(page):

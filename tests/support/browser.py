@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import REQUIRE_ENGINES
+from processes import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -21,6 +22,12 @@ FLAGS = [
 #: the source of each cell that is open
 START_TEXT = """() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.sharedModel.source)"""
 IDLE = '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status="idle"]'
+
+
+def sources(page) -> list[str]:
+    """The source of each cell of the notebook that is open, once it has been read: its kernel may be idle before."""
+    until(lambda: len(page.evaluate(START_TEXT)) > 1, 120)
+    return page.evaluate(START_TEXT)
 
 
 @contextmanager

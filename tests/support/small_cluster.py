@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from containers import DOCKER, ROOT, SERVICES, building, skip_or_fail
 from readme import checked
@@ -248,9 +249,12 @@ def running(client, folder: Path, **more: str) -> Iterator[Cluster]:
 
 
 @pytest.fixture(name="told")
-def what_it_told(cluster, monkeypatch) -> dict[str, str]:
+def what_it_told(cluster) -> Iterator[dict[str, str]]:
     """What the script tells its reader to set, set in this process; a module that imports it has a fixture ``cluster``."""
     found = cluster.variables()
-    for name, value in found.items():
-        monkeypatch.setenv(name, checked(name, value))
-    return found
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in found.items():
+            patch.setenv(name, checked(name, value))
+        yield found
+    # Dask reads its variables once, when it is imported: later tests of this process would have this cluster's certificates
+    dask.config.refresh()

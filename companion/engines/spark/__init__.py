@@ -65,6 +65,8 @@ _OWN_EMBEDDED = (
 _OWN_FAMILIES = ("spark.authenticate", "spark.connect.grpc.binding.")
 #: variables of the shell that would take the engine elsewhere, or that are empty and not read as unset
 _HIDDEN = ("SPARK_REMOTE", "SPARK_API_MODE", "MASTER", "PYSPARK_SUBMIT_ARGS")
+#: PySpark sets it for a session over Spark Connect and leaves it there when that has ended; then it refuses a session of its own
+_CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 _homes: list[Path] = []
 
 
@@ -163,6 +165,7 @@ def _shell(values: dict[str, str]) -> Iterator[None]:
     That is also a SPARK_HOME of links to the installed engine: executors make their folders in there, which would otherwise be
     among the installed packages. A SPARK_HOME of the reader's own is left as it is.
     """
+    os.environ.pop(_CONNECT_MODE, None)
     before = dict(os.environ)
     for name in _HIDDEN:
         os.environ.pop(name, None)
