@@ -134,9 +134,8 @@ def spark_session(cluster):
     yield session
     session.client.set_retry_policies([])  # the server has been ended meanwhile: its client would ask for ten minutes
     session.stop()
-    os.environ.pop(
-        "SPARK_CONNECT_MODE_ENABLED", None
-    )  # which PySpark sets and leaves: the next modules' processes would have it
+    # PySpark sets it and leaves it there: the next modules' processes would have it
+    os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
 
 
 def dask_job(client, tasks: int, size: int):

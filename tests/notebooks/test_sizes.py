@@ -35,15 +35,15 @@ def with_knob(*lines: str, tags=(knobs.TAG,)):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title"), cell])
 
 
-def test_what_the_distributed_and_parallel_units_have_is_on_the_list_and_who_uses_their_engines():
+def test_what_the_distributed_and_parallel_units_have_is_on_the_list_and_who_works_as_they_do():
     names = {chapter.name for chapter in WITH_KNOB}
     assert {"dask_audio", "case_google_bert", "multiprocessing_text", "sql_partitioning", "scaling_strategy"} <= names
     assert len(names) >= 10
     assert "redis_caching" not in names
     for chapter in book.BOOK:
         source = (NOTEBOOKS / chapter.file).read_text(encoding="utf-8")
-        if re.search(r"\b(?:dask|spark)_engine\.connect\(", source):
-            assert chapter.name in names, f"{chapter.name} has work for a cluster, and no knob"
+        if re.search(r"\b(?:(?:dask|spark)_engine\.connect|ProcessPoolExecutor)\(", source):
+            assert chapter.name in names, f"{chapter.name} has work for more machines or processes, and no knob"
 
 
 def test_it_has_one_knob_and_no_other_cell_holds_its_number(grows):

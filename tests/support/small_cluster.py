@@ -20,7 +20,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import dask
 import pytest
 from containers import DOCKER, ROOT, SERVICES, building, skip_or_fail
 from readme import checked
@@ -236,11 +235,9 @@ def running(client, folder: Path, **more: str) -> Iterator[Cluster]:
             subprocess.run([sys.executable, "-m", f"{name}.train"], check=True, cwd=ROOT)
     project = f"companion-test-{uuid.uuid4().hex[:8]}"
     env = {"COMPOSE_PROJECT_NAME": project, "COMPANION_BASE_IMAGE": engine.base_image(client), **more}
-    with building():
-        env |= stand_ins(client, folder)
     try:
         with building():  # the ports after the wait: who has waited long may find them taken
-            env |= {name: str(free_port()) for name in PORTS}
+            env |= stand_ins(client, folder) | {name: str(free_port()) for name in PORTS}
             said = script("up", env)
         assert said.returncode == 0, said.stdout[-1500:] + said.stderr[-3000:]
         yield Cluster(client, project, env, said.stdout)
@@ -256,5 +253,7 @@ def what_it_told(cluster) -> Iterator[dict[str, str]]:
         for name, value in found.items():
             patch.setenv(name, checked(name, value))
         yield found
-    # Dask reads its variables once, when it is imported: later tests of this process would have this cluster's certificates
+    import dask
+
+    # it reads its variables once, when it is imported: later tests of this process would have this cluster's certificates
     dask.config.refresh()

@@ -56,7 +56,7 @@ def find_java() -> tuple[Path, int] | None:
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', done.stderr)
     if found is None:
-        raise EngineUnavailable(f"{java} does not run: {_reason(done.stderr + done.stdout)[0]}")
+        raise EngineUnavailable(f"{java} does not run: {_reason(done.stderr + done.stdout)}")
     return Path(java), int(found[1])
 
 
@@ -129,17 +129,15 @@ def require_start() -> None:
         )
 
 
-def explained(said: str, seen: Exception | None = None) -> EngineUnavailable:
+def explained(said: str, seen: Exception) -> EngineUnavailable:
     """The clear error for what Java said before it ended, and, where that names no error, for what was seen from here."""
-    reason, is_error = _reason(said)
     return EngineUnavailable(
-        f"Java ended before Spark was up: {reason}"
-        + ("" if is_error or seen is None else f" ({type(seen).__name__}: {seen})")
+        f"Java ended before Spark was up: {_reason(said, beside=f' ({type(seen).__name__}: {seen})')}"
     )
 
 
-def _reason(said: str) -> tuple[str, bool]:
-    """The line that says why, rather than the frames below it; and whether it is an error's."""
+def _reason(said: str, beside: str = "") -> str:
+    """The line that says why, rather than the frames below it; where none is an error's, the last one, and what is known beside it."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     reasons = [
         line for line in lines if not re.match(r"at |\.\.\. \d+ more|WARN|Picked up |Error: Could not create the", line)
@@ -147,7 +145,7 @@ def _reason(said: str) -> tuple[str, bool]:
     chosen = next(
         (line for line in reasons if re.search(r"Exception|[Ee]rror|Could not|Unrecognized|Invalid", line)), ""
     )
-    return chosen or (reasons[-1] if reasons else "it said nothing"), bool(chosen)
+    return chosen or (reasons[-1] if reasons else "it said nothing") + beside
 
 
 def _open_files() -> float:

@@ -100,9 +100,8 @@ def _asked(session: SparkSession, path: str, needs: int) -> set[tuple[str, str]]
             pass
         missing = [] if importlib.util.find_spec("companion") else ["package"]
         missing += [] if not path or os.path.exists(path) else ["file"]
-        local = os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(
-            ","
-        )  # the executor's own, which its Python is told
+        # the executor's own, which its Python is told
+        local = os.environ.get("SPARK_LOCAL_DIRS", tempfile.gettempdir()).split(",")
         missing += (
             [] if all(shutil.disk_usage(each).free >= needs for each in local if os.path.isdir(each)) else ["disk"]
         )
