@@ -5,6 +5,7 @@ names that they would like to use, and are compared with a full dump of before. 
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -174,6 +175,35 @@ def test_the_notebooks_cells_leave_a_readers_database_as_it_was(readers_database
     before = database_dump(owner)
     assert printed in ran(cells({"DATABASE_URL": url}, *arguments))
     assert database_dump(owner) == before
+
+
+#: before the cell that detaches February: a real autovacuum is busy with it, and would be for long
+VACUUMED = """
+connection.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+connection.execute("SELECT pg_reload_conf()")
+slowly = "autovacuum_vacuum_threshold = 1, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+connection.execute(f"ALTER TABLE readings_2025_02 SET ({slowly})")
+connection.execute("UPDATE readings_2025_02 SET watt_hours = watt_hours")
+at_work = "SELECT pid FROM pg_stat_progress_vacuum WHERE relid = 'readings_2025_02'::regclass"
+wait.until(lambda: connection.execute(at_work).fetchone(), 60, "no autovacuum came")
+was, outcome = outcome, lambda *asked: (print("at work:", connection.execute(at_work).rowcount), was(*asked))[1]
+"""
+
+
+def test_an_autovacuum_in_the_way_is_not_taken_for_one_of_the_scene(readers_database):
+    """A reader's server cleans up when it likes, and stands before the job for a moment; then the job still waits for the report."""
+    _, url = readers_database
+    said = ran(
+        cells(
+            {"DATABASE_URL": url},
+            "sql_partitioning",
+            "sql-partitio-004..sql-partitio-b04,sql-partitio-042,sql-partitio-060..sql-partitio-073",
+            "5_000_000=200_000",
+            "< 0.005=< 0.5",
+            *("--before", f"sql-partitio-073:{VACUUMED}"),
+        )
+    )
+    assert re.search(r"at work: 1\s+the job waits for the report\s+at work: 0\s+a new reader is done", said), said
 
 
 def test_what_goes_while_it_is_looked_at_is_not_an_error(readers_database):

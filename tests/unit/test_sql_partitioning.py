@@ -11,6 +11,7 @@ import pytest
 from harness import chapters
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from processes import until
 from psycopg.sql import SQL, Identifier, Literal
 
 from companion import DatasetError
@@ -161,12 +162,15 @@ def test_a_table_of_the_right_name_is_not_taken_for_the_month(database, tables, 
 def test_a_detach_that_was_broken_off_is_not_taken_for_the_month(database, tables):
     database.execute("DROP TABLE readings_default")
     ensure(database, "2025-05-01", 1)
-    with stranger(database) as reader, stranger(database) as job:
+    with ThreadPoolExecutor(1) as pool, stranger(database) as reader, stranger(database) as job:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM readings")
-        job.execute("SET statement_timeout = 300; SET lock_timeout = 0")
+        job.execute("SET lock_timeout = 0")
+        detach = pool.submit(job.execute, "ALTER TABLE readings DETACH PARTITION readings_2025_05 CONCURRENTLY")
+        assert until(lambda: database.execute("SELECT FROM pg_inherits WHERE inhdetachpending").fetchall())
+        database.execute("SELECT pg_cancel_backend(%s)", (job.info.backend_pid,))
         with pytest.raises(psycopg.errors.QueryCanceled):
-            job.execute("ALTER TABLE readings DETACH PARTITION readings_2025_05 CONCURRENTLY")
+            detach.result()
     with pytest.raises(psycopg.errors.DuplicateTable, match="readings_2025_05 is there"):
         ensure(database, "2025-05-01", 1)
 
