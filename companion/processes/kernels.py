@@ -1,4 +1,4 @@
-"""A kernel whose replies are not overlooked, and that ends as by ``exit``: for whoever runs notebooks by nbclient.
+"""A kernel whose replies are not overlooked, that ends as by ``exit``, and whose end nobody misses: for whoever runs notebooks by nbclient.
 
 nbclient answers a kernel's output widgets (ipywidgets' ``interact`` is one) over the socket on which it waits for the reply to the
 cell. ZeroMQ tells of news once: where the reply comes while an answer is being sent, the sending takes the notice, and nbclient
@@ -8,6 +8,11 @@ again every second.
 A kernel that is asked to shut down (the protocol's ``shutdown_request``) sends signals to its process group first. Python's resource
 tracker, which multiprocessing starts, ignores the mild ones: the kernel waits for half a minute, and then kills what would have
 removed semaphores and shared memory after it (seen with ipykernel 7.4, Python 3.12).
+
+A client's heartbeat is a thread that goes on asking at the kernel's address when the kernel has ended. Another kernel may have got that
+address, for messages of another kind: ZeroMQ then gives the connection up, the thread waits for ever to send, and whoever stops the
+client waits for the thread (seen with jupyter_client 8.10, libzmq 4.3). It is not started: whether the kernel lives the manager knows
+from its process, and nothing asks the heartbeat.
 """
 
 from __future__ import annotations
@@ -49,9 +54,15 @@ class Channel(AsyncZMQSocketChannel):
 
 
 class Client(AsyncKernelClient):
-    """Its channel for replies looks again."""
+    """Its channel for replies looks again, and it starts no heartbeat."""
 
     shell_channel_class = Type(Channel)
+
+    def start_channels(
+        self, shell: bool = True, iopub: bool = True, stdin: bool = True, hb: bool = False, control: bool = True
+    ) -> None:
+        """As in ``jupyter_client``, but for the heartbeat."""
+        super().start_channels(shell, iopub, stdin, hb, control)
 
 
 class Manager(AsyncKernelManager):

@@ -1,4 +1,4 @@
-"""A kernel's reply of which the client was never told, and a kernel's end."""
+"""A kernel's reply of which the client was never told, and a kernel's end, with the heartbeat that would not end with it."""
 
 import asyncio
 from pathlib import Path
@@ -6,8 +6,10 @@ from queue import Empty
 
 import nbformat
 import pytest
+from harness.ends import end
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from processes import GRACE_SECONDS, assert_gone, assert_no_new_shared_memory, new_mark, shared_memory
 
 from companion.processes.kernels import Channel, Manager
@@ -76,6 +78,32 @@ def test_nbclient_waits_by_it(tmp_path):
     seen = []
     client.execute()
     assert seen == [Channel]
+
+
+def test_no_heartbeat_is_started_and_a_kernel_that_dies_is_missed_all_the_same(tmp_path):
+    client = client_of(
+        tmp_path,
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+        on_notebook_start=lambda notebook: seen.append(client.kc.hb_channel.is_alive()),
+    )
+    seen = []
+    with pytest.raises(DeadKernelError):
+        client.execute()
+    assert seen == [False]
+
+
+def test_the_harness_stops_the_heartbeat_while_there_is_a_kernel(monkeypatch):
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=GRACE_SECONDS)
+    seen, execute = [client.hb_channel.is_alive()], client.execute
+    monkeypatch.setattr(
+        client, "execute", lambda *a, **k: (seen.append(client.hb_channel.is_alive()), execute(*a, **k))
+    )
+    end(manager, client)
+    assert seen == [True, False] and not manager.is_alive()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Kernel:
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **mark})
         self.client = self.manager.client()
-        self.client.start_channels()
+        self.client.start_channels(hb=False)  # companion/processes/kernels.py says why
         self.client.wait_for_ready(timeout=CELL_SECONDS)
         self.process = psutil.Process(self.manager.provisioner.pid)
 
