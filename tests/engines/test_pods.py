@@ -183,12 +183,33 @@ def test_jobs_finish_across_the_pods_and_no_probe_takes_a_busy_one_for_a_dead_on
         for pod in cluster.pods:
             for kind in pod.status.probes:
                 if kind != "startupProbe":
-                    assert cluster.pressed(pod, kind), f"{pod.name}: {kind} has failed while it was busy"
+                    assert not (heard := cluster.failed(pod, kind)), (
+                        f"{pod.name}: {kind} has failed while it was busy: {heard}"
+                    )
         assert counted.result()[0][0] == right
     assert sum(dask_client.gather(futures)) == sum_of_squares
     assert set(dask_client.gather(kept)) == {(10**8 - 1) * 10**8 // 2}
     on = {worker for place in dask_client.who_has().values() for worker in place}
     assert len(on) == 2, "both workers have worked"
+
+
+def test_a_worker_stays_ready_whatever_it_reports_of_its_work(cluster, dask_client):
+    """Its heartbeats have keys that no JSON can have, now and then: of the page that lists workers as JSON nothing is left then."""
+
+    def put(dask_scheduler):
+        for worker in dask_scheduler.workers.values():
+            worker.extra["execute", "seconds"] = 1
+
+    def take(dask_scheduler):
+        for worker in dask_scheduler.workers.values():
+            del worker.extra["execute", "seconds"]
+
+    (scheduler,) = cluster.of("dask-scheduler")
+    as_json = {"httpGet": {"path": "/json/identity.json", "port": "dashboard"}, "timeoutSeconds": 60}
+    dask_client.run_on_scheduler(put)
+    assert "500" in cluster.attempt(scheduler, as_json)[1]
+    assert [cluster.failed(pod, "readinessProbe") for pod in cluster.of("dask-worker")] == [[], []]
+    dask_client.run_on_scheduler(take)
 
 
 def test_the_readers_variables_and_a_function_of_the_book_reach_the_executors(cluster, spark_session):
@@ -306,10 +327,10 @@ def test_no_grace_and_a_probe_that_queues_behind_the_work_are_noticed(wrong, clu
             asking = stack.enter_context(socket.create_connection(("127.0.0.1", cluster.forwarded(80)), 60))
             asking.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
         assert until(lambda: "503" in cluster.attempt(service, strict | {"timeoutSeconds": 60})[1])
-        assert not cluster.pressed(service, "livenessProbe", **strict), "it would have been killed for being busy"
-        assert cluster.pressed(service, "livenessProbe") and cluster.pressed(service, "readinessProbe")
+        assert cluster.failed(service, "livenessProbe", **strict), "it would have been killed for being busy"
+        assert [cluster.failed(service, kind) for kind in ("livenessProbe", "readinessProbe")] == [[], []]
     (hurried,) = wrong.of("cpu-burner")
-    assert until(lambda: wrong.pressed(hurried, "livenessProbe")), hurried.logs()
+    assert until(lambda: not wrong.failed(hurried, "livenessProbe")), hurried.logs()
     assert wrong.delete(hurried) == 137
 
 
@@ -319,7 +340,7 @@ def test_no_grace_and_a_probe_that_queues_behind_the_work_are_noticed(wrong, clu
 def test_the_service_was_overrun_and_never_left_its_service(cluster):
     """A pod that is only busy must not leave: the autoscaler would take it for idle, or see nobody at all."""
     (service,) = cluster.of("cpu-burner")
-    assert cluster.pressed(service, "readinessProbe") and cluster.pressed(service, "livenessProbe")
+    assert [cluster.failed(service, kind) for kind in ("readinessProbe", "livenessProbe")] == [[], []]
     assert service.status.turns == [True], service.status.heard
     assert service.status.worst("livenessProbe") < service.status.probes["livenessProbe"]["failureThreshold"] / 2
 

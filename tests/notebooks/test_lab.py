@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,16 @@ def lab(tmp_path_factory):
         start_new_session=True,
     )
 
-    def running() -> Path | None:
-        return next(iter((folder / "runtime").glob("jpserver-*.json")), None)
+    def running() -> dict:
+        """What the server says of itself, in a file that is there before it is full."""
+        for file in (folder / "runtime").glob("jpserver-*.json"):
+            with suppress(json.JSONDecodeError):
+                return json.loads(file.read_text())
+        return {}
 
     try:
-        assert until(lambda: running() is not None, 120), (folder / "log").read_text()[-2000:]
-        info = json.loads(running().read_text())
-        yield info
+        assert until(running, 120), (folder / "log").read_text()[-2000:]
+        yield running()
     finally:
         end(server, folder / "log")
         assert_gone(mark)

@@ -218,14 +218,20 @@ class Cluster:
             return False, f"no answer from the agent: {error}"
         return said["passed"], said["why"]
 
-    def pressed(self, pod: Pod, kind: str, **changes: Any) -> bool:
-        """Whether the verdict would hold if all attempts that can turn it came now, in the middle of what goes on.
+    def failed(self, pod: Pod, kind: str, **changes: Any) -> list[str]:
+        """What is heard when all attempts that can turn the verdict come now, in the middle of what goes on; empty where one passes.
 
         Args:
             changes: of the probe's fields.
         """
         probe = pod.status.probes[kind] | changes
-        return any(self.attempt(pod, probe)[0] for _ in range(probe["failureThreshold"]))
+        heard: list[str] = []
+        for _ in range(probe["failureThreshold"]):
+            passed, why = self.attempt(pod, probe)
+            if passed:
+                return []
+            heard.append(why)
+        return heard
 
     # Services
 
