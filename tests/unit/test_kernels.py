@@ -6,8 +6,7 @@ from queue import Empty
 
 import nbformat
 import pytest
-from harness.ends import end
-from jupyter_client.manager import KernelManager
+from harness.kernels import Kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from processes import GRACE_SECONDS, assert_gone, assert_no_new_shared_memory, new_mark, shared_memory
@@ -92,18 +91,18 @@ def test_no_heartbeat_is_started_and_a_kernel_that_dies_is_missed_all_the_same(t
     assert seen == [False]
 
 
-def test_the_harness_stops_the_heartbeat_while_there_is_a_kernel(monkeypatch):
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel()
-    client = manager.client()
-    client.start_channels()
-    client.wait_for_ready(timeout=GRACE_SECONDS)
-    seen, execute = [client.hb_channel.is_alive()], client.execute
-    monkeypatch.setattr(
-        client, "execute", lambda *a, **k: (seen.append(client.hb_channel.is_alive()), execute(*a, **k))
-    )
-    end(manager, client)
-    assert seen == [True, False] and not manager.is_alive()
+def test_the_harness_stops_the_heartbeat_while_there_is_a_kernel(tmp_path, monkeypatch):
+    kernel = Kernel(tmp_path, {})
+    kernel.client.hb_channel.start()
+    seen, execute = [kernel.client.hb_channel.is_alive()], kernel.client.execute
+
+    def last_wish(*arguments, **options):
+        seen.append(kernel.client.hb_channel.is_alive())
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(kernel.client, "execute", last_wish)
+    kernel.end()
+    assert seen == [True, False] and not kernel.manager.is_alive()
 
 
 @pytest.fixture

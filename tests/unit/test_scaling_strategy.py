@@ -420,6 +420,15 @@ def test_the_book_s_table_has_every_job_and_machine():
     assert f"{two.estimate:.2f}   {two.low:.2f} to {two.high:.2f}" in said
 
 
+def test_the_stored_page_cites_what_the_other_notebooks_have_stored():
+    """One that was executed again has new figures, and then this one has to be."""
+    cells = chapters.code(CHAPTER)
+    printed = "".join("".join(output.get("text", "")) for cell in cells for output in cell["outputs"])
+    for table in (tables.book(tables.book_runs()), tables.journey()):
+        for line in table.splitlines():
+            assert line in printed, f"make notebooks NAME={CHAPTER.name}: it does not have the line {line!r}"
+
+
 # pictures
 
 
